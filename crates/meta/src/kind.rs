@@ -1,0 +1,293 @@
+//! Kinds: what the author of an API writes about a type, and its form with the type out of view.
+//!
+//! One version of a kind is its *hub*: hooks, validation and the storage see only that one. Every
+//! other version says how it becomes the hub and how it is made from it. Both traits show all their
+//! methods on one page and have a default for each but the conversion.
+
+use crate::columns::{Columns, Table};
+use crate::decode::{self, Decoded};
+use crate::encode::{self, Encoded};
+use crate::field::FieldErrors;
+use crate::object::{Object, Served, is_namespaced};
+use crate::request::Request;
+use crate::validation::NameRule;
+use kube_core::CustomResourceExt;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+/// A kind in the version that the storage, the hooks and the other versions meet at.
+///
+/// All methods have defaults. They are called in this order: `set_defaults` whenever an object is
+/// decoded; for a create `prepare_create`, `validate`, `warnings`; for an update or a patch
+/// `prepare_update`, `validate_update`, `warnings`. Admission plugins come between decoding and
+/// preparation.
+pub trait Hub: Served {
+    /// Fills in what a client may leave out. Runs at every decoding, also of stored objects, so it
+    /// must leave alone what is there and give the same result again.
+    fn set_defaults(&mut self) {}
+
+    /// Sets what the server owns in a new object, for example an initial status.
+    fn prepare_create(&mut self, request: &Request) {
+        let _ = request;
+    }
+
+    /// Sets what the server owns in an object that replaces `old`.
+    fn prepare_update(&mut self, old: &Self, request: &Request) {
+        let _ = (old, request);
+    }
+
+    /// Finds what is wrong with a new object; all findings are reported at once.
+    fn validate(&self, errors: &mut FieldErrors) {
+        let _ = errors;
+    }
+
+    /// Finds what is wrong with an object that replaces `old`; by default what [`validate`](Hub::validate) finds.
+    fn validate_update(&self, old: &Self, errors: &mut FieldErrors) {
+        let _ = old;
+        self.validate(errors);
+    }
+
+    /// What the client should be warned of, one `Warning` header each.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The columns that `kubectl get` shows; the name always comes first.
+    fn columns(table: &mut Columns<Self>) {
+        table.created_at();
+    }
+
+    /// What a name must look like: by default a DNS subdomain, as for most kinds of Kubernetes.
+    #[must_use]
+    fn name_rule() -> NameRule {
+        NameRule::Dns1123Subdomain
+    }
+
+    /// Whether an update may come without a resource version and overwrite whatever is there.
+    #[must_use]
+    fn allows_unconditional_update() -> bool {
+        false
+    }
+
+    /// Whether an update of an object that does not exist creates it.
+    #[must_use]
+    fn allows_create_on_update() -> bool {
+        false
+    }
+}
+
+/// Another version of a kind.
+pub trait Version: Served {
+    /// The version that this one converts to and from.
+    type Hub: Hub;
+
+    /// Fills in what a client may leave out in this version, before it becomes the hub.
+    fn set_defaults(&mut self) {}
+
+    /// This object in the hub version. What the hub cannot hold must ride in metadata, or it is lost.
+    fn up(self) -> Self::Hub;
+
+    /// A hub object in this version. What this version cannot hold must ride in metadata, or a
+    /// client that reads and writes back at this version loses it.
+    fn down(hub: Self::Hub) -> Self;
+}
+
+/// A kind with its types out of view: names, versions, hooks, columns.
+#[derive(Clone, Debug)]
+pub struct KindInfo {
+    /// The API group.
+    pub group: String,
+    /// The kind, for example `Foo`.
+    pub kind: String,
+    /// The kind of a list, for example `FooList`.
+    pub list_kind: String,
+    /// The resource, for example `foos`.
+    pub plural: String,
+    /// The resource for one, for example `foo`.
+    pub singular: String,
+    /// Whether objects live in namespaces.
+    pub namespaced: bool,
+    /// Names for people in a hurry.
+    pub short_names: Vec<String>,
+    /// Sets of kinds that this one belongs to, for example `all`.
+    pub categories: Vec<String>,
+    /// The served versions; the first is the hub.
+    pub versions: Vec<VersionInfo>,
+    /// What runs on writes.
+    pub hooks: Hooks,
+    /// The columns.
+    pub table: Table,
+    /// What a name must look like.
+    pub name_rule: NameRule,
+    /// See [`Hub::allows_unconditional_update`].
+    pub allows_unconditional_update: bool,
+    /// See [`Hub::allows_create_on_update`].
+    pub allows_create_on_update: bool,
+}
+
+/// One version of a kind with its type out of view.
+#[derive(Clone, Debug)]
+pub struct VersionInfo {
+    /// For example `v1`.
+    pub version: String,
+    /// For example `hello.zeng.dev/v1`.
+    pub api_version: String,
+    /// Whether the type has a `status` subresource.
+    pub has_status: bool,
+    /// An object of this version as a hub object, with defaults.
+    pub decode: fn(Value) -> Result<Decoded, decode::Error>,
+    /// A hub object in this version, with its resource version.
+    pub encode: fn(&dyn Object, Option<u64>) -> Result<Encoded, encode::Error>,
+    /// An object of this version with nothing set, as JSON.
+    pub zero: fn() -> Value,
+    /// The schema of this version, as `schemars` makes it for OpenAPI 3.0.
+    pub schema: fn() -> Value,
+}
+
+/// The hooks of a [`Hub`] with its type out of view.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooks {
+    /// See [`Hub::prepare_create`].
+    pub prepare_create: fn(&mut dyn Object, &Request),
+    /// See [`Hub::prepare_update`].
+    pub prepare_update: fn(&mut dyn Object, &dyn Object, &Request),
+    /// See [`Hub::validate`].
+    pub validate: fn(&dyn Object, &mut FieldErrors),
+    /// See [`Hub::validate_update`].
+    pub validate_update: fn(&dyn Object, &dyn Object, &mut FieldErrors),
+    /// See [`Hub::warnings`].
+    pub warnings: fn(&dyn Object) -> Vec<String>,
+}
+
+impl KindInfo {
+    /// Describes a kind by its hub, whose names, scope and subresources kube-derive knows.
+    #[must_use]
+    pub fn of<K: Hub + CustomResourceExt>() -> Self
+    where
+        K::Scope: 'static,
+    {
+        let names = K::crd().spec.names;
+        let kind = K::kind(&()).into_owned();
+        let mut table = Columns::<K>::new();
+        K::columns(&mut table);
+        Self {
+            group: K::group(&()).into_owned(),
+            list_kind: names.list_kind.unwrap_or_else(|| format!("{kind}List")),
+            singular: names.singular.unwrap_or_else(|| kind.to_lowercase()),
+            kind,
+            plural: names.plural,
+            namespaced: is_namespaced::<K>(),
+            short_names: names.short_names.unwrap_or_default(),
+            categories: names.categories.unwrap_or_default(),
+            versions: vec![hub_version::<K>()],
+            hooks: hooks::<K>(),
+            table: table.erase(),
+            name_rule: K::name_rule(),
+            allows_unconditional_update: K::allows_unconditional_update(),
+            allows_create_on_update: K::allows_create_on_update(),
+        }
+    }
+
+    /// Adds a version that converts to and from the hub.
+    pub fn add_version<V: Version + CustomResourceExt>(&mut self) {
+        self.versions.push(VersionInfo {
+            version: V::version(&()).into_owned(),
+            api_version: V::api_version(&()).into_owned(),
+            has_status: has_status::<V>(),
+            decode: |value| {
+                let (mut object, unknown) = decode::typed::<V>(value)?;
+                object.set_defaults();
+                let mut hub = object.up();
+                hub.set_defaults();
+                Ok(Decoded { object: Box::new(hub), unknown })
+            },
+            encode: |object, revision| {
+                let object = V::down(of::<V::Hub>(object).clone());
+                encode::encode(&object, &V::kind(&()), &V::api_version(&()), revision)
+            },
+            zero: zero::<V>,
+            schema: schema::<V>,
+        });
+    }
+
+    /// The version that the storage and the hooks see.
+    #[must_use]
+    pub fn hub(&self) -> &VersionInfo {
+        &self.versions[0]
+    }
+
+    /// The position of a version in [`versions`](KindInfo::versions).
+    #[must_use]
+    pub fn version_index(&self, version: &str) -> Option<usize> {
+        self.versions.iter().position(|v| v.version == version)
+    }
+}
+
+fn hub_version<K: Hub + CustomResourceExt>() -> VersionInfo {
+    VersionInfo {
+        version: K::version(&()).into_owned(),
+        api_version: K::api_version(&()).into_owned(),
+        has_status: has_status::<K>(),
+        decode: |value| {
+            let (mut object, unknown) = decode::typed::<K>(value)?;
+            object.set_defaults();
+            Ok(Decoded { object: Box::new(object), unknown })
+        },
+        encode: |object, revision| {
+            encode::encode(of::<K>(object), &K::kind(&()), &K::api_version(&()), revision)
+        },
+        zero: zero::<K>,
+        schema: schema::<K>,
+    }
+}
+
+fn hooks<K: Hub>() -> Hooks {
+    Hooks {
+        prepare_create: |object, request| of_mut::<K>(object).prepare_create(request),
+        prepare_update: |object, old, request| {
+            of_mut::<K>(object).prepare_update(of::<K>(old), request);
+        },
+        validate: |object, errors| of::<K>(object).validate(errors),
+        validate_update: |object, old, errors| {
+            of::<K>(object).validate_update(of::<K>(old), errors);
+        },
+        warnings: |object| of::<K>(object).warnings(),
+    }
+}
+
+/// The object as its type.
+///
+/// # Panics
+/// Where it is of another kind, which the registration rules out.
+#[must_use]
+pub fn of<T: Served>(object: &dyn Object) -> &T {
+    object.downcast().expect("hooks get objects of their own kind")
+}
+
+/// The object as its type, to change.
+///
+/// # Panics
+/// Where it is of another kind, which the registration rules out.
+#[must_use]
+pub fn of_mut<T: Served>(object: &mut dyn Object) -> &mut T {
+    object.downcast_mut().expect("hooks get objects of their own kind")
+}
+
+fn has_status<T: CustomResourceExt>() -> bool {
+    let versions = T::crd().spec.versions;
+    versions.iter().any(|v| v.subresources.as_ref().is_some_and(|sub| sub.status.is_some()))
+}
+
+/// An object of a type with nothing set, as JSON: what a write is compared with that creates one.
+#[must_use]
+pub fn zero<T: Served>() -> Value {
+    let object = decode::typed::<T>(Value::Object(serde_json::Map::new()));
+    let zero = object.ok().and_then(|(object, _)| serde_json::to_value(object).ok());
+    zero.unwrap_or_default()
+}
+
+/// The JSON schema of a type as the OpenAPI documents and the patch engines take it.
+#[must_use]
+pub fn schema<T: Served>() -> Value {
+    SchemaSettings::openapi3().into_generator().into_root_schema_for::<T>().to_value()
+}

@@ -1,0 +1,253 @@
+//! Server-side apply.
+
+use super::conflict::Conflicts;
+use super::element::same;
+use super::entries::{Entry, Manager, Operation, read, whole_seconds, write};
+use super::last_applied;
+use super::merge::merge;
+use super::prune::Prune;
+use super::set::FieldSet;
+use super::track::{Change, reconcile, schema};
+use super::update::{Error, record};
+use super::validate::validate;
+use super::versions::Versions;
+use crate::status::Status;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// Owns what was there before the first apply, where nobody was recorded as its owner.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
+/// What an apply comes to.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The object with the configuration laid over it, without `metadata.managedFields`.
+    pub object: Value,
+    /// The entries for `metadata.managedFields`.
+    pub managed_fields: Vec<ManagedFieldsEntry>,
+    /// Whether the object or its entries are other than before; if not, nothing need be written.
+    pub changed: bool,
+}
+
+/// Why an apply is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplyError {
+    /// Others own fields that would change: 409.
+    Conflicts(Conflicts),
+    /// The configuration is not one for this object: 400.
+    BadRequest(String),
+    /// The configuration or the object does not fit the schema: 500 in Go, which has no better
+    /// status for it.
+    Invalid(Error),
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflicts(conflicts) => conflicts.fmt(f),
+            Self::BadRequest(message) => f.write_str(message),
+            Self::Invalid(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ApplyError {}
+
+impl From<Error> for ApplyError {
+    fn from(error: Error) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<ApplyError> for Status {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Conflicts(conflicts) => conflicts.into(),
+            ApplyError::BadRequest(message) => Self::bad_request(message),
+            ApplyError::Invalid(error) => Self::plain(error.to_string()),
+        }
+    }
+}
+
+/// Applies a configuration to an object, or makes the object from it.
+///
+/// `live` is the stored object in the version of `manager`, `None` where there is none yet.
+/// `config` must be in that version too. With `force` the manager takes over what others own.
+/// The operation of `manager` does not matter: it is always an apply.
+///
+/// The manager `kubectl` is special: fields that its client-side apply has set, as the annotation
+/// `kubectl.kubernetes.io/last-applied-configuration` says, are no conflict, and the annotation is
+/// kept up to date.
+///
+/// # Errors
+/// See [`ApplyError`].
+pub fn apply(
+    versions: &dyn Versions,
+    live: Option<&Value>,
+    config: &Value,
+    manager: &Manager,
+    force: bool,
+    now: Timestamp,
+) -> Result<Applied, ApplyError> {
+    let manager = Manager { operation: Operation::Apply, ..manager.or_unknown() };
+    let nothing = Value::Object(Map::new());
+    let empty = versions.empty(&manager.api_version).unwrap_or(&nothing);
+    let live = live.unwrap_or(empty);
+    check_request(live, config, &manager)?;
+    let before =
+        read(live).map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
+    let mut entries = before.clone();
+    if entries.is_empty() {
+        let first = Manager {
+            name: BEFORE_FIRST_APPLY.to_owned(),
+            operation: Operation::Update,
+            ..manager.clone()
+        };
+        let change = Change { versions, old: empty, new: live, manager: &first };
+        record(&change, &mut entries, now)?;
+    }
+    let one = Apply { versions, live, config, manager: &manager, now };
+    let result = one.run(entries.clone(), force);
+    let mut done = match result {
+        Err(ApplyError::Conflicts(conflicts)) if manager.name == last_applied::MANAGER => {
+            let allowed = last_applied::owned_fields(schema(versions, &manager.api_version)?, live);
+            match last_applied::without(conflicts, allowed.as_ref()) {
+                Some(conflicts) => return Err(ApplyError::Conflicts(conflicts)),
+                None => one.run(entries, true)?,
+            }
+        }
+        result => result?,
+    };
+    if manager.name == last_applied::MANAGER {
+        done.changed |= last_applied::refresh(&mut done.object, config);
+    }
+    let changed = done.changed || is_other(&before, &done.entries);
+    Ok(Applied { object: done.object, managed_fields: write(done.entries), changed })
+}
+
+fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), ApplyError> {
+    let text = |object: &Value, name: &str| object[name].as_str().unwrap_or_default().to_owned();
+    let (version, kind) = (text(config, "apiVersion"), text(config, "kind"));
+    let live_kind = text(live, "kind");
+    if version != manager.api_version || (!live_kind.is_empty() && live_kind != kind) {
+        // Go writes the core group, which has no name, as nothing before the slash.
+        let slash = if version.contains('/') { "" } else { "/" };
+        let message = format!("invalid object type: {slash}{version}, Kind={kind}");
+        return Err(ApplyError::BadRequest(message));
+    }
+    match &config["metadata"]["managedFields"] {
+        Value::Null => Ok(()),
+        _ => Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned())),
+    }
+}
+
+/// Whether entries differ in more than their order.
+fn is_other(before: &[Entry], after: &[Entry]) -> bool {
+    let same = |a: &Entry, b: &Entry| a.manager == b.manager && a.time == b.time && a.set == b.set;
+    before.len() != after.len() || !after.iter().all(|a| before.iter().any(|b| same(a, b)))
+}
+
+struct Apply<'a> {
+    versions: &'a dyn Versions,
+    live: &'a Value,
+    config: &'a Value,
+    manager: &'a Manager,
+    now: Timestamp,
+}
+
+struct Done {
+    object: Value,
+    entries: Vec<Entry>,
+    /// Whether the object is another one than before.
+    changed: bool,
+}
+
+impl Apply<'_> {
+    fn run(&self, mut entries: Vec<Entry>, force: bool) -> Result<Done, ApplyError> {
+        let Self { versions, live, config, manager, now } = *self;
+        let of = schema(versions, &manager.api_version)?.root();
+        validate(of, config).map_err(|e| Error::new(self.typed_error(&e)))?;
+        reconcile(versions, &mut entries);
+        let mut object = without_managed_fields(live);
+        merge(of, &mut object, config)
+            .map_err(|e| Error::new(format!("failed to merge config: {e}")))?;
+
+        let mut set = FieldSet::of_object(of, config)
+            .map_err(|e| Error::new(format!("failed to get field set: {e}")))?;
+        if let Some(reset) = versions.reset_fields(&manager.api_version, &manager.subresource) {
+            set.subtract_recursively(reset);
+        }
+        let last = entries.iter().position(|e| e.manager.is_same(manager));
+        let last = last.map(|at| entries.swap_remove(at));
+        let time = last.as_ref().and_then(|last| last.time);
+        entries.push(Entry { manager: manager.clone(), set, time });
+        if let Some(last) = last.filter(|last| !last.set.is_empty()) {
+            let version = &manager.api_version;
+            let prune = Prune { versions, version, entries: &entries, manager, last: &last };
+            object = prune.run(object)?;
+        }
+
+        let change = Change { versions, old: live, new: &object, manager };
+        let mut found = change.compare()?;
+        let mut changed = !found.is_empty();
+        change.filter(&manager.api_version, &mut found);
+        if let Some(conflicts) = change.take_away(&found, &mut entries, Some(manager), force)? {
+            return Err(ApplyError::Conflicts(conflicts));
+        }
+        // Fields that nobody owns may differ all the same.
+        changed = changed || !same_object(live, &object);
+        if let (true, Some(own)) =
+            (changed, entries.iter_mut().find(|e| e.manager.is_same(manager)))
+        {
+            own.time = Some(whole_seconds(now));
+        }
+        Ok(Done { object, entries, changed })
+    }
+
+    fn typed_error(&self, problem: &str) -> String {
+        let meta = |name: &str| self.config["metadata"][name].as_str().unwrap_or_default();
+        let kind = self.config["kind"].as_str().unwrap_or_default();
+        let version = &self.manager.api_version;
+        let (namespace, name) = (meta("namespace"), meta("name"));
+        format!(
+            "failed to create typed patch object ({namespace}/{name}; {version}, Kind={kind}): {problem}"
+        )
+    }
+}
+
+/// A copy without the entries, which may be the larger part of an object.
+fn without_managed_fields(object: &Value) -> Value {
+    let Value::Object(fields) = object else { return object.clone() };
+    let copy = |(name, value): (&String, &Value)| {
+        let value = match (name.as_str(), value) {
+            ("metadata", Value::Object(metadata)) => {
+                let others = metadata.iter().filter(|(name, _)| *name != "managedFields");
+                Value::Object(others.map(|(k, v)| (k.clone(), v.clone())).collect())
+            }
+            (_, value) => value.clone(),
+        };
+        (name.clone(), value)
+    };
+    Value::Object(fields.iter().map(copy).collect())
+}
+
+/// Whether two objects are the same but for the entries of the first.
+fn same_object(live: &Value, object: &Value) -> bool {
+    let (Value::Object(a), Value::Object(b)) = (live, object) else { return same(live, object) };
+    a.len() == b.len()
+        && a.iter().zip(b).all(|((ak, av), (bk, bv))| {
+            ak == bk
+                && match (ak.as_str(), av, bv) {
+                    ("metadata", Value::Object(a), Value::Object(b)) => {
+                        let mut a = a.iter().filter(|(name, _)| *name != "managedFields");
+                        let mut b = b.iter();
+                        b.by_ref().all(|(bk, bv)| {
+                            a.next().is_some_and(|(ak, av)| ak == bk && same(av, bv))
+                        }) && a.next().is_none()
+                    }
+                    _ => same(av, bv),
+                }
+        })
+}

@@ -1,0 +1,109 @@
+//! Whether a configuration fits its schema: server-side apply refuses one that does not.
+
+use super::MAX_DEPTH;
+use super::element::PathElement;
+use super::items::ItemKey;
+use super::problem::{Problem, join};
+use super::schema::{ListKind, ListNode, Scalar, Shape, Type};
+use serde_json::{Map, Value};
+
+/// How many findings are reported at most.
+const MAX_PROBLEMS: usize = 64;
+
+/// Checks that all fields are declared and of their type, and that no two items have one name.
+pub(super) fn validate(of: Type<'_>, value: &Value) -> Result<(), String> {
+    let mut problems = Vec::new();
+    walk(of, value, &mut Vec::new(), &mut problems);
+    problems.truncate(MAX_PROBLEMS);
+    if problems.is_empty() { Ok(()) } else { Err(join(&problems)) }
+}
+
+fn report(problems: &mut Vec<Problem>, path: &[PathElement], message: impl Into<String>) {
+    if problems.len() < MAX_PROBLEMS {
+        let problem = Problem::new(message);
+        problems.push(path.iter().rev().fold(problem, Problem::below));
+    }
+}
+
+fn walk<'a>(
+    of: Type<'a>,
+    value: &'a Value,
+    path: &mut Vec<PathElement>,
+    problems: &mut Vec<Problem>,
+) {
+    if path.len() > MAX_DEPTH {
+        problems.push(Problem::too_deep());
+        return;
+    }
+    match (of.shape(value), value) {
+        (_, Value::Null) => {}
+        (Shape::Map(_), Value::Object(object)) => fields(of, object, path, problems),
+        (Shape::List(list), Value::Array(values)) => items(of, list, values, path, problems),
+        (Shape::Scalar(scalar), value) => {
+            let (fits, expected) = match scalar {
+                Scalar::Number => (value.is_number(), "numeric (int or float)"),
+                Scalar::String => (value.is_string(), "string"),
+                Scalar::Bool => (value.is_boolean(), "boolean"),
+                Scalar::Any => (!value.is_object() && !value.is_array(), "any scalar"),
+            };
+            if !fits {
+                report(problems, path, format!("expected {expected}, got {value}"));
+            }
+        }
+        (Shape::Map(_), other) => report(problems, path, format!("expected map, got {other}")),
+        (Shape::List(_), other) => report(problems, path, format!("expected list, got {other}")),
+    }
+}
+
+fn fields<'a>(
+    of: Type<'a>,
+    object: &'a Map<String, Value>,
+    path: &mut Vec<PathElement>,
+    problems: &mut Vec<Problem>,
+) {
+    for (name, value) in object {
+        path.push(PathElement::field(name));
+        match of.field(name) {
+            Some(below) => walk(below, value, path, problems),
+            None => report(problems, path, "field not declared in schema"),
+        }
+        path.pop();
+    }
+}
+
+fn items<'a>(
+    of: Type<'a>,
+    list: &'a ListNode,
+    values: &'a [Value],
+    path: &mut Vec<PathElement>,
+    problems: &mut Vec<Problem>,
+) {
+    let types = of.of_items(list);
+    let mut keys = Vec::new();
+    for (i, value) in values.iter().enumerate() {
+        let element = if list.kind == ListKind::Atomic {
+            PathElement::Index(i64::try_from(i).unwrap_or(i64::MAX))
+        } else {
+            match ItemKey::of(list, types, value) {
+                Ok(key) => {
+                    let element = key.to_element();
+                    keys.push(key);
+                    element
+                }
+                Err(e) => {
+                    report(problems, path, format!("element {i}: {e}"));
+                    return;
+                }
+            }
+        };
+        path.push(element);
+        walk(types, value, path, problems);
+        path.pop();
+    }
+    keys.sort_by(ItemKey::compare);
+    for [a, b] in keys.array_windows() {
+        if a.compare(b).is_eq() {
+            report(problems, path, format!("duplicate entries for key {}", a.to_element()));
+        }
+    }
+}

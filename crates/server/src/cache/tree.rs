@@ -1,0 +1,217 @@
+//! The ordered map of a cache: entries in key order, in chunks that readers can share.
+//!
+//! A list takes references to the chunks it needs and reads them without a lock; a writer that
+//! meets a shared chunk copies it first. Chunks know how many of their entries are alive, so that
+//! "how many follow this key" costs no walk over them.
+
+use super::entry::Entry;
+use std::sync::Arc;
+
+/// A chunk is split when it grows over this many entries.
+const CHUNK_ENTRIES_MAX: usize = 256;
+
+/// Entries in key order; never empty inside a [`Tree`].
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    entries: Vec<Arc<Entry>>,
+    /// How many of them are not removals.
+    alive: usize,
+}
+
+impl Chunk {
+    fn new(entries: Vec<Arc<Entry>>) -> Self {
+        let alive = entries.iter().filter(|entry| !entry.removed).count();
+        Self { entries, alive }
+    }
+
+    /// The entries, removals among them.
+    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
+        &self.entries
+    }
+
+    fn first(&self) -> &str {
+        &self.entries[0].key
+    }
+
+    fn search(&self, key: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| (*entry.key).cmp(key))
+    }
+
+    /// How many entries from the position on are not removals.
+    fn alive_from(&self, position: usize) -> usize {
+        if self.alive == self.entries.len() {
+            return self.entries.len() - position;
+        }
+        self.entries[position..].iter().filter(|entry| !entry.removed).count()
+    }
+}
+
+/// The newest entry of every key, removals among them while the history remembers them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    chunks: Vec<Arc<Chunk>>,
+}
+
+impl Tree {
+    /// A tree of entries that are sorted by key.
+    pub(crate) fn from_sorted(entries: Vec<Arc<Entry>>) -> Self {
+        debug_assert!(entries.is_sorted_by(|a, b| a.key < b.key));
+        let chunks = entries.chunks(CHUNK_ENTRIES_MAX / 2);
+        Self { chunks: chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect() }
+    }
+
+    /// The chunk that has the key or would have it.
+    fn chunk_of(&self, key: &str) -> usize {
+        self.chunks.partition_point(|chunk| chunk.first() <= key).saturating_sub(1)
+    }
+
+    /// The newest entry of a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Entry>> {
+        let chunk = self.chunks.get(self.chunk_of(key))?;
+        chunk.search(key).ok().map(|at| &chunk.entries[at])
+    }
+
+    /// Puts an entry in the place of the one with its key, and returns that one.
+    pub(crate) fn insert(&mut self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        let at = self.chunk_of(&entry.key);
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            self.chunks.push(Arc::new(Chunk::new(vec![entry])));
+            return None;
+        };
+        let chunk = Arc::make_mut(chunk);
+        chunk.alive += usize::from(!entry.removed);
+        match chunk.search(&entry.key) {
+            Ok(position) => {
+                let old = std::mem::replace(&mut chunk.entries[position], entry);
+                chunk.alive -= usize::from(!old.removed);
+                Some(old)
+            }
+            Err(position) => {
+                chunk.entries.insert(position, entry);
+                self.split(at);
+                None
+            }
+        }
+    }
+
+    fn split(&mut self, at: usize) {
+        let chunk = Arc::make_mut(&mut self.chunks[at]);
+        if chunk.entries.len() <= CHUNK_ENTRIES_MAX {
+            return;
+        }
+        // Keys often grow: leave the left half fuller than the right one.
+        let right = Chunk::new(chunk.entries.split_off(CHUNK_ENTRIES_MAX * 3 / 4));
+        chunk.alive -= right.alive;
+        self.chunks.insert(at + 1, Arc::new(right));
+    }
+
+    /// Takes a key out, if its entry is this very one.
+    pub(crate) fn remove(&mut self, entry: &Arc<Entry>) {
+        let at = self.chunk_of(&entry.key);
+        let Some(chunk) = self.chunks.get_mut(at) else { return };
+        let Ok(position) = chunk.search(&entry.key) else { return };
+        if !Arc::ptr_eq(&chunk.entries[position], entry) {
+            return;
+        }
+        let chunk = Arc::make_mut(chunk);
+        chunk.entries.remove(position);
+        chunk.alive -= usize::from(!entry.removed);
+        if chunk.entries.is_empty() {
+            self.chunks.remove(at);
+        }
+    }
+
+    /// The entries from `start` on whose keys begin with `prefix`, at least `want` of them where
+    /// there are so many; zero wants all.
+    pub(crate) fn range(&self, prefix: &str, start: &str, want: usize) -> Slice {
+        let start = if start < prefix { prefix } else { start };
+        let first = self.chunk_of(start);
+        let mut slice = Slice { prefix: prefix.to_owned(), ..Slice::default() };
+        let mut found = 0;
+        for chunk in &self.chunks[first.min(self.chunks.len())..] {
+            if !chunk.first().starts_with(prefix) && chunk.first() > prefix {
+                break;
+            }
+            if slice.chunks.is_empty() {
+                slice.position = chunk.search(start).unwrap_or_else(|position| position);
+                found += chunk.alive_from(slice.position);
+            } else {
+                found += chunk.alive;
+            }
+            slice.chunks.push(Arc::clone(chunk));
+            if want > 0 && found >= want {
+                break;
+            }
+        }
+        slice
+    }
+
+    /// How many keys that begin with `prefix` and are not removals stand behind `key`.
+    pub(crate) fn count_after(&self, prefix: &str, key: &str) -> usize {
+        let end = end_of(prefix);
+        self.rank(end.as_deref()).saturating_sub(self.rank(Some(&format!("{key}\0"))))
+    }
+
+    /// How many entries that are not removals stand before `key`; `None` is the end of the tree.
+    fn rank(&self, key: Option<&str>) -> usize {
+        let Some(key) = key else { return self.chunks.iter().map(|chunk| chunk.alive).sum() };
+        let at = self.chunk_of(key);
+        let before: usize = self.chunks[..at].iter().map(|chunk| chunk.alive).sum();
+        let within = self.chunks.get(at).map_or(0, |chunk| {
+            let position = chunk.search(key).unwrap_or_else(|position| position);
+            chunk.alive - chunk.alive_from(position)
+        });
+        before + within
+    }
+}
+
+/// The least key that is greater than every key with the prefix.
+fn end_of(prefix: &str) -> Option<String> {
+    // Keys are text, so the last byte of a prefix is never the greatest.
+    let mut end = prefix.to_owned();
+    let last = end.pop()?;
+    end.push(char::from_u32(last as u32 + 1)?);
+    Some(end)
+}
+
+/// Chunks that hold a range of a tree, and where in the first one it starts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slice {
+    chunks: Vec<Arc<Chunk>>,
+    position: usize,
+    prefix: String,
+}
+
+impl Slice {
+    /// The newest entries in order, removals among them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = self.chunks.iter().flat_map(|chunk| chunk.entries());
+        entries.skip(self.position).take_while(|entry| entry.key.starts_with(&self.prefix))
+    }
+
+    /// The same entries by their number, for a reader that comes back for more.
+    pub(crate) fn cursor(self) -> Cursor {
+        Cursor { chunk: 0, position: self.position, slice: self }
+    }
+}
+
+/// A place in a [`Slice`].
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    slice: Slice,
+    chunk: usize,
+    position: usize,
+}
+
+impl Cursor {
+    /// The next entry, removals among them.
+    pub(crate) fn next(&mut self) -> Option<&Arc<Entry>> {
+        while self.position >= self.slice.chunks.get(self.chunk)?.entries.len() {
+            self.chunk += 1;
+            self.position = 0;
+        }
+        let entry = &self.slice.chunks[self.chunk].entries[self.position];
+        self.position += 1;
+        entry.key.starts_with(&self.slice.prefix).then_some(entry)
+    }
+}

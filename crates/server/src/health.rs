@@ -1,0 +1,173 @@
+//! `/healthz`, `/livez` and `/readyz`: whether the server is well, alive, and to be asked.
+//!
+//! See [API health endpoints](https://kubernetes.io/docs/reference/using-api/health-checks/). Why a
+//! check fails is for the log, not for the client.
+
+use crate::body::Body;
+use crate::cache::Cache;
+use crate::request::query_pairs;
+use crate::respond;
+use crate::serve::Shutdown;
+use http::Response;
+use pintle_storage::Storage;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the storage may take to answer.
+const STORAGE_TIME: Duration = Duration::from_secs(2);
+
+/// The checks of a server.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub storage: Arc<dyn Storage>,
+    pub caches: Vec<Arc<Cache>>,
+    pub shutdown: Shutdown,
+}
+
+/// One check, by the name under which Kubernetes has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    Ping,
+    Log,
+    /// The storage answers.
+    Storage,
+    /// The storage answers, and the caches have been loaded from it.
+    StorageReadiness,
+    /// Something that is done before the server is reached at all.
+    Started(&'static str),
+    Shutdown,
+}
+
+const STARTED: [Check; 2] = [
+    Check::Started("poststarthook/max-in-flight-filter"),
+    Check::Started("poststarthook/storage-object-count-tracker-hook"),
+];
+
+impl Check {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Log => "log",
+            // The name of the check in Kubernetes, whatever the storage is.
+            Self::Storage => "etcd",
+            Self::StorageReadiness => "etcd-readiness",
+            Self::Started(name) => name,
+            Self::Shutdown => "shutdown",
+        }
+    }
+
+    /// The checks of an endpoint, in order.
+    fn of(endpoint: &str) -> Vec<Self> {
+        let mut checks = vec![Self::Ping, Self::Log, Self::Storage];
+        if endpoint == "readyz" {
+            checks.push(Self::StorageReadiness);
+        }
+        checks.extend(STARTED);
+        if endpoint == "readyz" {
+            checks.push(Self::Shutdown);
+        }
+        checks
+    }
+}
+
+impl Health {
+    /// The paths of all endpoints and checks.
+    pub(crate) fn paths() -> Vec<String> {
+        let mut paths = Vec::new();
+        for endpoint in ["healthz", "livez", "readyz"] {
+            paths.push(format!("/{endpoint}"));
+            paths.extend(Check::of(endpoint).iter().map(|c| format!("/{endpoint}/{}", c.name())));
+        }
+        paths
+    }
+
+    /// Answers, if the path is one of health.
+    pub(crate) async fn answer(&self, path: &str, query: Option<&str>) -> Option<Response<Body>> {
+        let mut parts = path.trim_matches('/').splitn(2, '/');
+        let endpoint = parts.next()?;
+        if !matches!(endpoint, "healthz" | "livez" | "readyz") {
+            return None;
+        }
+        let checks = Check::of(endpoint);
+        if let Some(name) = parts.next() {
+            let check = checks.into_iter().find(|check| check.name() == name)?;
+            return Some(match self.run(check).await {
+                Ok(()) => respond::text(200, "ok"),
+                Err(why) => {
+                    tracing::warn!(check = name, endpoint, why, "a health check failed");
+                    failed(endpoint, &format!("[-]{name} failed: reason withheld\n"))
+                }
+            });
+        }
+        Some(self.all(endpoint, &checks, query).await)
+    }
+
+    async fn all(&self, endpoint: &str, checks: &[Check], query: Option<&str>) -> Response<Body> {
+        let pairs = query_pairs(query);
+        let verbose = pairs.iter().any(|(key, _)| key == "verbose");
+        let excluded = |name: &str| pairs.iter().any(|(k, v)| k == "exclude" && v == name);
+        let mut text = String::new();
+        let mut well = true;
+        for check in checks {
+            let name = check.name();
+            // Writing to a string does not fail.
+            let _ = match excluded(name) {
+                true => writeln!(text, "[+]{name} excluded: ok"),
+                false => match self.run(*check).await {
+                    Ok(()) => writeln!(text, "[+]{name} ok"),
+                    Err(why) => {
+                        tracing::warn!(check = name, endpoint, why, "a health check failed");
+                        well = false;
+                        writeln!(text, "[-]{name} failed: reason withheld")
+                    }
+                },
+            };
+        }
+        let unknown: Vec<String> = pairs
+            .iter()
+            .filter(|(key, name)| key == "exclude" && !checks.iter().any(|c| c.name() == name))
+            .map(|(_, name)| format!("{name:?}"))
+            .collect();
+        if !unknown.is_empty() {
+            let _ = writeln!(
+                text,
+                "warn: some health checks cannot be excluded: no matches for {}",
+                unknown.join(", ")
+            );
+        }
+        match (well, verbose) {
+            (false, _) => failed(endpoint, &text),
+            (true, true) => respond::text(200, format!("{text}{endpoint} check passed\n")),
+            (true, false) => respond::text(200, "ok"),
+        }
+    }
+
+    async fn run(&self, check: Check) -> Result<(), &'static str> {
+        match check {
+            Check::Ping | Check::Log | Check::Started(_) => Ok(()),
+            Check::Storage => self.storage_answers().await,
+            Check::StorageReadiness if self.caches.iter().all(|cache| cache.is_ready()) => {
+                self.storage_answers().await
+            }
+            Check::StorageReadiness => Err("the objects have not been loaded yet"),
+            Check::Shutdown if self.shutdown.is_started() => Err("process is shutting down"),
+            Check::Shutdown => Ok(()),
+        }
+    }
+
+    async fn storage_answers(&self) -> Result<(), &'static str> {
+        match tokio::time::timeout(STORAGE_TIME, self.storage.current_revision()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err("the storage cannot be reached"),
+            Err(_) => Err("the storage does not answer in time"),
+        }
+    }
+}
+
+fn failed(endpoint: &str, text: &str) -> Response<Body> {
+    let mut response = respond::text(500, format!("{text}{endpoint} check failed\n"));
+    let nosniff = http::HeaderValue::from_static("nosniff");
+    response.headers_mut().insert("x-content-type-options", nosniff);
+    response
+}

@@ -1,0 +1,170 @@
+//! Registration of kinds: where their types go out of view.
+
+use crate::part::{Action, Call, Part, StatusPart};
+use crate::registry::{Backing, Resource};
+use crate::rest::{AnyRest, Erased, Rest};
+use crate::store::Store;
+use kube_core::CustomResourceExt;
+use kube_core::object::HasStatus;
+use pintle_meta::kind::{of, of_mut};
+use pintle_meta::{Hub, KindInfo, Served, Status, Version};
+use pintle_storage::Storage;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A kind that is to be served: its hub version, other versions, and subresources.
+///
+/// ```
+/// # use kube::CustomResource;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// use pintle::{Hub, Kind, Server};
+///
+/// /// A Greeting is said to somebody.
+/// #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
+/// #[kube(group = "example.com", version = "v1", kind = "Greeting", namespaced)]
+/// struct GreetingSpec {
+///     /// Who is greeted.
+///     to: String,
+/// }
+///
+/// impl Hub for Greeting {}
+///
+/// let server = Server::new("greeter").kind(Kind::<Greeting>::new());
+/// ```
+#[derive(Debug)]
+#[must_use = "a kind is served once it is given to a server"]
+pub struct Kind<K> {
+    registration: Registration,
+    hub: PhantomData<fn() -> K>,
+}
+
+/// A [`Kind`] with its type out of view.
+#[derive(Debug)]
+pub struct Registration {
+    kind: KindInfo,
+    status: Option<StatusPart>,
+    parts: Vec<Part>,
+    actions: Vec<Action>,
+    rest: Option<Arc<dyn AnyRest>>,
+}
+
+impl<K: Hub + CustomResourceExt> Kind<K>
+where
+    K::Scope: 'static,
+{
+    /// A kind whose objects are kept in the server's storage.
+    pub fn new() -> Self {
+        let registration = Registration {
+            kind: KindInfo::of::<K>(),
+            status: None,
+            parts: Vec::new(),
+            actions: Vec::new(),
+            rest: None,
+        };
+        Self { registration, hub: PhantomData }
+    }
+
+    /// A kind that keeps its objects itself.
+    pub fn rest(rest: impl Rest<Kind = K>) -> Self {
+        let mut kind = Self::new();
+        kind.registration.rest = Some(Arc::new(Erased(rest, PhantomData)));
+        kind
+    }
+
+    /// Serves an older version too. Versions are listed in the order in which they are added, the
+    /// hub first.
+    pub fn version<V: Version<Hub = K> + CustomResourceExt>(mut self) -> Self {
+        self.registration.kind.add_version::<V>();
+        self
+    }
+
+    /// Serves the `status` subresource, in the versions that declare it (`#[kube(status = "…")]`).
+    ///
+    /// A write to the object leaves the status as it is, and a write to the status leaves the rest
+    /// as it is. See [status subresource](https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-spec-and-status).
+    pub fn status(mut self) -> Self
+    where
+        K: HasStatus,
+        K::Status: Clone,
+    {
+        self.registration.status = Some(StatusPart {
+            copy: |object, from| {
+                *of_mut::<K>(object).status_mut() = of::<K>(from).status().cloned();
+            },
+            clear: |object| *of_mut::<K>(object).status_mut() = None,
+            main_may_write: false,
+        });
+        self
+    }
+
+    /// Serves the `status` subresource, and lets a write to the object change the status as well.
+    pub fn status_writable_everywhere(self) -> Self
+    where
+        K: HasStatus,
+        K::Status: Clone,
+    {
+        let mut kind = self.status();
+        if let Some(status) = &mut kind.registration.status {
+            status.main_may_write = true;
+        }
+        kind
+    }
+
+    /// Serves a part of the object as a subresource with a kind of its own: GET, PUT and PATCH.
+    ///
+    /// `get` makes the part of an object; its name, namespace, UID, resource version and creation
+    /// time are filled in. `set` puts a part that a client has written into the object. A part
+    /// whose kind is of the same group is served in the version of that kind, one of another
+    /// group in every version.
+    pub fn part<P: Served>(
+        mut self,
+        name: &str,
+        get: impl Fn(&K) -> P + Send + Sync + 'static,
+        set: impl Fn(&mut K, P) + Send + Sync + 'static,
+    ) -> Self {
+        self.registration.parts.push(Part::new(name, get, set));
+        self
+    }
+
+    /// Serves an action on the object: a subresource that is only created, with a kind of its own.
+    ///
+    /// The function gets the object and the body, and answers with the body that the client sees.
+    pub fn action<B, F, R>(mut self, name: &str, function: F) -> Self
+    where
+        B: Served,
+        F: Fn(Call<K>, B) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<B, Status>> + Send + 'static,
+    {
+        self.registration.actions.push(Action::new(name, function));
+        self
+    }
+}
+
+impl<K: Hub + CustomResourceExt> Default for Kind<K>
+where
+    K::Scope: 'static,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K> From<Kind<K>> for Registration {
+    fn from(kind: Kind<K>) -> Self {
+        kind.registration
+    }
+}
+
+impl Registration {
+    /// The resource, with its store where it has one.
+    pub(crate) fn into_resource(self, storage: &Arc<dyn Storage>, root: &str) -> Resource {
+        let kind = Arc::new(self.kind);
+        let backing = match self.rest {
+            Some(rest) => Backing::Rest(rest),
+            None => Backing::Store(Store::new(Arc::clone(&kind), Arc::clone(storage), root)),
+        };
+        Resource { kind, backing, status: self.status, parts: self.parts, actions: self.actions }
+    }
+}

@@ -1,0 +1,91 @@
+//! The server side of kube-rs: a library for building Kubernetes-style API servers.
+//!
+//! Define a type as for a custom resource with kube-rs; Pintle serves it. kubectl, client-go,
+//! kube-rs and every other client of Kubernetes work against it, alone on a laptop or behind a
+//! cluster's kube-apiserver.
+//!
+//! ```no_run
+//! use kube::CustomResource;
+//! use pintle::{Hub, Kind, Server};
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// A Greeting is said to somebody.
+//! #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
+//! #[kube(group = "example.com", version = "v1", kind = "Greeting", namespaced)]
+//! struct GreetingSpec {
+//!     /// Who is greeted.
+//!     to: String,
+//! }
+//!
+//! impl Hub for Greeting {}
+//!
+//! fn main() -> std::process::ExitCode {
+//!     Server::new("greeter").kind(Kind::<Greeting>::new()).run()
+//! }
+//! ```
+//!
+//! What a kind does beyond being stored is said by the methods of [`Hub`]; older versions are
+//! [`Version`]s of it; subresources, admission plugins and kinds with storage of their own are
+//! given to [`Kind`] and [`Server`].
+
+mod admission;
+mod authn;
+mod authz;
+mod body;
+mod cache;
+mod catalog;
+mod clock;
+mod discovery;
+mod health;
+mod kinds;
+mod kubeconfig;
+mod names;
+mod negotiate;
+mod openapi;
+mod options;
+mod part;
+mod pipeline;
+mod pretty;
+mod registry;
+mod reply;
+mod request;
+mod respond;
+mod rest;
+mod serve;
+mod server;
+mod shape;
+mod store;
+mod tls;
+mod verbs;
+mod version;
+
+pub use admission::Admission;
+pub use admission::Attributes;
+pub use admission::Operation;
+pub use async_trait::async_trait;
+pub use k8s_openapi;
+pub use kinds::Kind;
+pub use kinds::Registration;
+pub use kube_core;
+pub use options::Options;
+pub use options::StorageKind;
+pub use part::Call;
+pub use pintle_meta::Cell;
+pub use pintle_meta::Columns;
+pub use pintle_meta::FieldErrors;
+pub use pintle_meta::GroupResource;
+pub use pintle_meta::Hub;
+pub use pintle_meta::Object;
+pub use pintle_meta::Reason;
+pub use pintle_meta::Request;
+pub use pintle_meta::Served;
+pub use pintle_meta::Status;
+pub use pintle_meta::User;
+pub use pintle_meta::Version;
+pub use pintle_meta::validation::NameRule;
+pub use pintle_storage as storage;
+pub use rest::Rest;
+pub use schemars;
+pub use server::Running;
+pub use server::Server;

@@ -1,0 +1,195 @@
+//! Which format a client gets: the `Accept` header, its parameters and its fallbacks.
+//!
+//! Two stages disagree on purpose, because they do in Kubernetes: the *route* knows media types
+//! without parameters and no `application/*`; the *handler* knows wildcards, transformations
+//! (`as=Table`) and takes the first clause it can serve.
+
+use crate::request::{query_flag, query_value};
+use http::HeaderMap;
+use http::header::{ACCEPT, USER_AGENT};
+use pintle_meta::Status;
+
+/// A format of bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    Yaml,
+}
+
+impl Media {
+    /// The value of `Content-Type`.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Yaml => "application/yaml",
+        }
+    }
+}
+
+/// What an object or list is turned into before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transform {
+    None,
+    Table,
+    Partial,
+    PartialList,
+}
+
+/// The format that a request gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub media: Media,
+    pub pretty: bool,
+    pub transform: Transform,
+    /// The API version of what the transformation makes: `meta.k8s.io/v1` or `v1beta1`.
+    pub beta: bool,
+}
+
+impl Format {
+    /// Compact JSON as it is: what errors fall back to.
+    pub(crate) const JSON: Self =
+        Self { media: Media::Json, pretty: false, transform: Transform::None, beta: false };
+
+    /// The same format without the transformation, for a `Status`.
+    pub(crate) fn untransformed(self) -> Self {
+        Self { transform: Transform::None, ..self }
+    }
+}
+
+const ROUTE_TYPES: [&str; 3] =
+    ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+const ROUTE_MESSAGE: &str = "406: Not Acceptable\n\nAvailable representations: application/json, \
+    application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, \
+    application/vnd.kubernetes.protobuf;stream=watch";
+const HANDLER_MESSAGE: &str = "only the following media types are accepted: application/json, \
+    application/yaml, application/vnd.kubernetes.protobuf";
+/// More clauses than this are not looked at.
+const ACCEPT_CLAUSES_MAX: usize = 64;
+
+/// Refuses what the router refuses: no media type of the list is one that any handler serves.
+pub(crate) fn route(headers: &HeaderMap) -> Result<(), Status> {
+    let Some(accept) = accept(headers) else { return Ok(()) };
+    let known = |clause: &str| {
+        let media = clause.split(';').next().unwrap_or_default().trim();
+        media == "*/*" || ROUTE_TYPES.contains(&media)
+    };
+    if accept.split(',').take(ACCEPT_CLAUSES_MAX).any(known) {
+        return Ok(());
+    }
+    Err(Status::not_acceptable(ROUTE_MESSAGE).with_empty_details())
+}
+
+/// The format for an answer of the API.
+pub(crate) fn format(
+    headers: &HeaderMap,
+    query: &[(String, String)],
+    transforms: bool,
+) -> Result<Format, Status> {
+    let pretty = match query_value(query, "pretty") {
+        Some(_) => query_flag(query, "pretty"),
+        None => is_for_people(headers),
+    };
+    let Some(accept) = accept(headers) else { return Ok(Format { pretty, ..Format::JSON }) };
+    let mut clauses: Vec<Clause<'_>> =
+        accept.split(',').take(ACCEPT_CLAUSES_MAX).map(Clause::parse).collect();
+    clauses.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+    let chosen = clauses.iter().find_map(|clause| clause.format(transforms));
+    let mut format = chosen.ok_or_else(|| Status::not_acceptable(HANDLER_MESSAGE))?;
+    format.pretty |= pretty;
+    Ok(format)
+}
+
+fn accept(headers: &HeaderMap) -> Option<&str> {
+    headers.get(ACCEPT).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+}
+
+/// Browsers and command-line fetchers get indented JSON unless they say otherwise.
+fn is_for_people(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    ["curl", "Wget", "Mozilla/5.0"].iter().any(|prefix| agent.starts_with(prefix))
+}
+
+#[derive(Debug, Default)]
+struct Clause<'a> {
+    media: &'a str,
+    quality: f32,
+    kind: &'a str,
+    group: &'a str,
+    version: &'a str,
+    pretty: bool,
+}
+
+impl<'a> Clause<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut parts = text.split(';');
+        let media = parts.next().unwrap_or_default().trim();
+        let mut clause = Self { media, quality: 1.0, ..Self::default() };
+        for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+            let value = value.trim().trim_matches('"');
+            match key.trim() {
+                "q" => clause.quality = value.parse().unwrap_or(1.0),
+                "as" => clause.kind = value,
+                "g" => clause.group = value,
+                "v" => clause.version = value,
+                "pretty" => clause.pretty = value == "1" || value.eq_ignore_ascii_case("true"),
+                _ => {}
+            }
+        }
+        clause
+    }
+
+    /// The format of this clause, where it can be served.
+    fn format(&self, transforms: bool) -> Option<Format> {
+        let media = match self.media {
+            "application/json" | "application/*" | "*/*" => Media::Json,
+            "application/yaml" => Media::Yaml,
+            _ => return None,
+        };
+        let beta = self.version == "v1beta1";
+        let transform = match (self.kind, self.group) {
+            ("", _) => Transform::None,
+            _ if !transforms || !matches!(self.version, "v1" | "v1beta1") => return None,
+            ("Table", "meta.k8s.io") => Transform::Table,
+            ("PartialObjectMetadata", "meta.k8s.io") => Transform::Partial,
+            ("PartialObjectMetadataList", "meta.k8s.io") => Transform::PartialList,
+            _ => return None,
+        };
+        Some(Format { media, pretty: self.pretty, transform, beta })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(accept: &str, want: Result<(Media, Transform), u16>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, accept.parse().unwrap());
+        let got = route(&headers).and_then(|()| format(&headers, &[], true));
+        let got = got.map(|f| (f.media, f.transform)).map_err(|status| status.code);
+        assert_eq!(got, want, "{accept}");
+    }
+
+    #[test]
+    fn accept_headers() {
+        check("application/json", Ok((Media::Json, Transform::None)));
+        check("*/*", Ok((Media::Json, Transform::None)));
+        check("application/*", Err(406));
+        check("text/csv", Err(406));
+        check("application/yaml", Ok((Media::Yaml, Transform::None)));
+        check("application/json;q=0.1,application/yaml", Ok((Media::Yaml, Transform::None)));
+        check(
+            "application/vnd.kubernetes.protobuf,application/json",
+            Ok((Media::Json, Transform::None)),
+        );
+        check(
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+            Ok((Media::Json, Transform::Table)),
+        );
+        check(
+            "application/json;as=Chair;v=v1;g=meta.k8s.io,application/json",
+            Ok((Media::Json, Transform::None)),
+        );
+        check("application/json;as=Chair;v=v1;g=meta.k8s.io", Err(406));
+    }
+}

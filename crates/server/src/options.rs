@@ -1,0 +1,440 @@
+//! The command line: Kubernetes' flags, by Kubernetes' names, with Kubernetes' manners.
+//!
+//! A flag that takes a value has it after `=` or as the next word. A flag that is on or off is
+//! `--flag`, `--flag=true` or `--flag=false`. What is wrong is said in one line.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, Command, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::tls::CertificateSource;
+
+/// The exit code for a command line that makes no sense.
+const USAGE: u8 = 2;
+
+/// The flags of a server.
+///
+/// A program that has flags of its own takes these in beside them with
+/// `#[command(flatten)]`, for which it is a [`clap::Args`].
+///
+/// ```
+/// use clap::Parser;
+///
+/// #[derive(Parser)]
+/// struct Flags {
+///     #[command(flatten)]
+///     server: pintle::Options,
+///     /// How friendly the server is.
+///     #[arg(long, default_value_t = 1)]
+///     friendliness: u8,
+/// }
+///
+/// let flags = Flags::parse_from(["hello-apiserver", "--secure-port", "7443", "--friendliness=3"]);
+/// assert_eq!(flags.server.secure_port, 7443);
+/// assert_eq!(flags.friendliness, 3);
+/// ```
+#[derive(Args, Clone, Debug)]
+#[command(args_override_self = true, about = None, long_about = None)]
+#[non_exhaustive]
+pub struct Options {
+    /// The address to serve on; 0.0.0.0 or :: for every address of the machine
+    #[arg(long, value_name = "IP", default_value_t = Options::default().bind_address)]
+    #[arg(help_heading = "Secure serving")]
+    pub bind_address: IpAddr,
+
+    /// The port to serve on, with TLS; 0 for any that is free
+    #[arg(long, value_name = "PORT", default_value_t = Options::default().secure_port)]
+    #[arg(help_heading = "Secure serving")]
+    pub secure_port: u16,
+
+    /// The folder of the serving certificate, which is made there unless --tls-cert-file is given
+    /// [default: "certificates" in the data folder]
+    #[arg(long, value_name = "FOLDER", help_heading = "Secure serving")]
+    pub cert_dir: Option<PathBuf>,
+
+    /// The serving certificate, followed by its chain, in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
+    #[arg(help_heading = "Secure serving")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// The private key of --tls-cert-file, in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    #[arg(help_heading = "Secure serving")]
+    pub tls_private_key_file: Option<PathBuf>,
+
+    /// Where objects are kept; "memory" forgets them when the server ends
+    #[arg(long, value_name = "KIND", default_value_t = Options::default().storage)]
+    #[arg(value_parser = parse_storage, help_heading = "Storage")]
+    pub storage: StorageKind,
+
+    /// The folder of what this server keeps [default: this program's folder in $XDG_DATA_HOME or
+    /// ~/.local/share]
+    #[arg(long, value_name = "FOLDER", help_heading = "Storage")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Where to write the administrator's kubeconfig
+    /// [default: "admin.kubeconfig" in the data folder]
+    #[arg(long, value_name = "FILE", help_heading = "Authentication and authorization")]
+    pub kubeconfig_out: Option<PathBuf>,
+
+    /// Take requests without a credential as from system:anonymous, who may see the health checks
+    /// and nothing else
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(default_value_t = Options::default().anonymous_auth)]
+    #[arg(help_heading = "Authentication and authorization")]
+    pub anonymous_auth: bool,
+
+    /// Let everybody do everything; for experiments on a machine of your own
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(default_value_t = Options::default().insecure_allow_all)]
+    #[arg(help_heading = "Authentication and authorization")]
+    pub insecure_allow_all: bool,
+
+    /// Run the admission plugins
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(default_value_t = Options::default().enable_admission)]
+    #[arg(help_heading = "Admission")]
+    pub enable_admission: bool,
+
+    /// How much to log: 0 to 3 what matters, 4 to 7 also details, 8 to 10 everything.
+    /// The variable RUST_LOG, where it is set, is followed instead
+    #[arg(short = 'v', long = "v", value_name = "LEVEL", default_value_t = Options::default().verbosity)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=10), help_heading = "Logging")]
+    pub verbosity: u8,
+}
+
+impl Default for Options {
+    /// What an empty command line means.
+    fn default() -> Self {
+        Options {
+            bind_address: Ipv4Addr::LOCALHOST.into(),
+            secure_port: 6443,
+            cert_dir: None,
+            tls_cert_file: None,
+            tls_private_key_file: None,
+            storage: StorageKind::Memory,
+            data_dir: None,
+            kubeconfig_out: None,
+            anonymous_auth: true,
+            insecure_allow_all: false,
+            enable_admission: false,
+            verbosity: 0,
+        }
+    }
+}
+
+/// The kinds of storage that a server can be told to use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[non_exhaustive]
+pub enum StorageKind {
+    /// In the memory of the process.
+    Memory,
+}
+
+impl fmt::Display for StorageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StorageKind::Memory => f.write_str("memory"),
+        }
+    }
+}
+
+/// Where a server keeps its files.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// The data folder.
+    pub data_folder: PathBuf,
+    /// The folder of the serving certificate.
+    pub certificate_folder: PathBuf,
+    /// The administrator's kubeconfig.
+    pub kubeconfig: PathBuf,
+}
+
+impl Options {
+    /// The address to listen on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.bind_address, self.secure_port)
+    }
+
+    /// Where this program keeps its files, by the flags and the defaults.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the data folder is not given and the user has no home.
+    pub(crate) fn places(&self, program: &str) -> io::Result<Places> {
+        let data_folder = match &self.data_dir {
+            Some(folder) => folder.clone(),
+            None => user_data_folder(|name| env::var_os(name))?.join(program),
+        };
+        let or_in_data =
+            |given: &Option<PathBuf>, name| given.clone().unwrap_or_else(|| data_folder.join(name));
+        Ok(Places {
+            certificate_folder: or_in_data(&self.cert_dir, "certificates"),
+            kubeconfig: or_in_data(&self.kubeconfig_out, "admin.kubeconfig"),
+            data_folder,
+        })
+    }
+
+    /// Where the serving certificate comes from.
+    pub(crate) fn certificates<'a>(&'a self, places: &'a Places) -> CertificateSource<'a> {
+        match (&self.tls_cert_file, &self.tls_private_key_file) {
+            (Some(certificate), Some(key)) => CertificateSource::Files { certificate, key },
+            _ => CertificateSource::Folder {
+                folder: &places.certificate_folder,
+                address: self.bind_address,
+            },
+        }
+    }
+
+    /// Starts logging to standard error; a program that has set up its own logging keeps it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when `RUST_LOG` is set and makes no sense.
+    pub(crate) fn start_logging(&self) -> io::Result<()> {
+        let filter = match env::var("RUST_LOG") {
+            Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
+                let message = format!("cannot follow RUST_LOG={text}: {error}");
+                io::Error::new(io::ErrorKind::InvalidInput, message)
+            })?,
+            _ => EnvFilter::new(filter(self.verbosity)),
+        };
+        let logger = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(io::stderr);
+        let _ = logger.try_init();
+        Ok(())
+    }
+}
+
+/// What is logged at a verbosity. The crates beneath are chatty and speak up only at the top.
+fn filter(verbosity: u8) -> &'static str {
+    match verbosity {
+        0..=3 => "info",
+        4..=7 => "debug,h2=info,hyper=info,rustls=info,tokio_rustls=info",
+        8..=9 => "trace,h2=info,hyper=info,rustls=info,tokio_rustls=info",
+        _ => "trace",
+    }
+}
+
+/// Reads the command line of this process, which has these flags and no others.
+///
+/// # Errors
+///
+/// Returns the code with which the process is to end, everything being said: success after
+/// `--help`, 2 after one line about what was wrong.
+pub(crate) fn parse<T: Args>(program: &str, about: &str) -> Result<T, ExitCode> {
+    parse_from(program, about, env::args_os().skip(1)).map_err(|error| {
+        // Nobody is left to be told when neither output can be written to.
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let _ = writeln!(io::stderr(), "{program}: {}", in_one_line(&error.to_string()));
+        ExitCode::from(USAGE)
+    })
+}
+
+fn parse_from<T: Args>(
+    program: &str,
+    about: &str,
+    words: impl Iterator<Item = OsString>,
+) -> Result<T, clap::Error> {
+    let command = Command::new("server")
+        .no_binary_name(true)
+        .bin_name(program)
+        .override_usage(format!("{program} [flags]"))
+        .disable_help_subcommand(true);
+    let command = T::augment_args(command).about(about.to_owned());
+    let matches = command.try_get_matches_from(words)?;
+    T::from_arg_matches(&matches)
+}
+
+/// What is wrong, with the hint if there is one, out of clap's several paragraphs.
+fn in_one_line(rendered: &str) -> String {
+    let mut paragraphs = rendered.split("\n\n");
+    let words = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let problem = words(paragraphs.next().unwrap_or_default());
+    let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
+    match paragraphs.map(words).find_map(|it| it.strip_prefix("tip: ").map(str::to_owned)) {
+        Some(tip) => format!("{problem} ({tip}); see --help"),
+        None => format!("{problem}; see --help"),
+    }
+}
+
+fn parse_storage(text: &str) -> Result<StorageKind, String> {
+    StorageKind::from_str(text, false).map_err(|_| {
+        let known: Vec<_> =
+            StorageKind::value_variants().iter().map(StorageKind::to_string).collect();
+        format!("known: {}", known.join(", "))
+    })
+}
+
+/// The folder for programs' data, by the XDG Base Directory Specification: a relative path in
+/// the variable is to be ignored.
+fn user_data_folder(variable: impl Fn(&str) -> Option<OsString>) -> io::Result<PathBuf> {
+    let path = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    path("XDG_DATA_HOME").or_else(|| path("HOME").map(|home| home.join(".local/share"))).ok_or_else(
+        || io::Error::new(io::ErrorKind::NotFound, "there is no home folder: give --data-dir"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Options, String> {
+        let words = line.split_whitespace().map(OsString::from);
+        parse_from("hello", "Says hello.", words).map_err(|error| in_one_line(&error.to_string()))
+    }
+
+    #[test]
+    fn no_flags_mean_the_defaults() {
+        assert_eq!(format!("{:?}", read("").unwrap()), format!("{:?}", Options::default()));
+    }
+
+    #[test]
+    fn flags_have_kubernetes_manners() {
+        fn check(line: &str, changed: impl Fn(&mut Options)) {
+            let mut expected = Options::default();
+            changed(&mut expected);
+            assert_eq!(format!("{:?}", read(line).unwrap()), format!("{expected:?}"), "{line}");
+        }
+        check("--secure-port=1", |it| it.secure_port = 1);
+        check("--secure-port 1", |it| it.secure_port = 1);
+        check("--secure-port=2 --secure-port=1", |it| it.secure_port = 1);
+        check("--bind-address=::", |it| it.bind_address = "::".parse().unwrap());
+        check("--data-dir /d", |it| it.data_dir = Some("/d".into()));
+        check("--storage=memory", |_| {});
+        check("--anonymous-auth=false", |it| it.anonymous_auth = false);
+        check("--anonymous-auth", |_| {});
+        check("--insecure-allow-all", |it| it.insecure_allow_all = true);
+        check("--insecure-allow-all=true -v 2", |it| {
+            (it.insecure_allow_all, it.verbosity) = (true, 2);
+        });
+        check("--insecure-allow-all=false", |_| {});
+        check("--enable-admission -v=6", |it| (it.enable_admission, it.verbosity) = (true, 6));
+        check("-v6", |it| it.verbosity = 6);
+        check("--v 6", |it| it.verbosity = 6);
+        check("--v=10", |it| it.verbosity = 10);
+        check("--tls-cert-file=c --tls-private-key-file=k", |it| {
+            it.tls_cert_file = Some("c".into());
+            it.tls_private_key_file = Some("k".into());
+        });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line() {
+        for (line, expected) in [
+            (
+                "--sekure-port=1",
+                "unexpected argument '--sekure-port' found (a similar argument exists: '--secure-port'); see --help",
+            ),
+            ("--xyz", "unexpected argument '--xyz' found; see --help"),
+            ("word", "unexpected argument 'word' found; see --help"),
+            ("--insecure-allow-all false", "unexpected argument 'false' found; see --help"),
+            (
+                "--insecure-allow-all=maybe",
+                "invalid value 'maybe' for '--insecure-allow-all[=<BOOL>]' [possible values: true, false]; see --help",
+            ),
+            (
+                "--secure-port",
+                "a value is required for '--secure-port <PORT>' but none was supplied; see --help",
+            ),
+            (
+                "--secure-port=65536",
+                "invalid value '65536' for '--secure-port <PORT>': 65536 is not in 0..=65535; see --help",
+            ),
+            (
+                "--bind-address=here",
+                "invalid value 'here' for '--bind-address <IP>': invalid IP address syntax; see --help",
+            ),
+            (
+                "--storage=etcd",
+                "invalid value 'etcd' for '--storage <KIND>': known: memory; see --help",
+            ),
+            ("-v=11", "invalid value '11' for '--v <LEVEL>': 11 is not in 0..=10; see --help"),
+            (
+                "--tls-cert-file=c",
+                "the following required arguments were not provided: --tls-private-key-file <FILE>; see --help",
+            ),
+        ] {
+            assert_eq!(read(line).unwrap_err(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn places_follow_the_flags() {
+        for (line, expected) in [
+            ("--data-dir=/d", ["/d", "/d/certificates", "/d/admin.kubeconfig"]),
+            ("--data-dir=/d --cert-dir=/c", ["/d", "/c", "/d/admin.kubeconfig"]),
+            ("--data-dir=d --kubeconfig-out=k", ["d", "d/certificates", "k"]),
+        ] {
+            let places = read(line).unwrap().places("hello").unwrap();
+            let found = [places.data_folder, places.certificate_folder, places.kubeconfig];
+            assert_eq!(found, expected.map(PathBuf::from), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_data_folder_is_where_the_user_keeps_data() {
+        for (xdg, home, expected) in [
+            ("/x", "/h", Some("/x")),
+            ("", "/h", Some("/h/.local/share")),
+            ("relative", "/h", Some("/h/.local/share")),
+            ("", "", None),
+        ] {
+            let found = user_data_folder(|name| {
+                let value = if name == "HOME" { home } else { xdg };
+                (!value.is_empty()).then(|| value.into())
+            });
+            assert_eq!(found.ok(), expected.map(PathBuf::from), "{xdg:?} {home:?}");
+        }
+    }
+
+    #[test]
+    fn every_verbosity_has_a_filter() {
+        for verbosity in 0..=10 {
+            assert!(EnvFilter::try_new(filter(verbosity)).is_ok(), "{verbosity}");
+        }
+    }
+
+    #[test]
+    fn a_program_has_flags_of_its_own_beside_these() {
+        /// Says more than hello.
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            server: Options,
+            /// How often.
+            #[arg(long)]
+            often: u8,
+        }
+        let words = ["hello", "--often=1", "--secure-port=1", "--often=2", "--secure-port=2"];
+        let flags = <Flags as clap::Parser>::try_parse_from(words).unwrap();
+        assert_eq!((flags.often, flags.server.secure_port), (2, 2));
+        let help = <Flags as clap::CommandFactory>::command().render_long_help().to_string();
+        assert!(help.starts_with("Says more than hello"), "{help}");
+    }
+
+    #[test]
+    fn help_reads_well() {
+        let words = ["--help"].into_iter().map(OsString::from);
+        let help = parse_from::<Options>("hello", "Says hello.", words).unwrap_err().to_string();
+        for part in ["Says hello.\n", "Usage: hello [flags]\n", "Secure serving:\n", "Storage:\n"] {
+            assert!(help.contains(part), "{part}");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The way of every request, on one page.
+//!
+//! [`serve`] lists all steps in their order; each returns what the next one needs. Nothing else
+//! knows the order. What a step shows to a client is what the filter of that name shows in the
+//! generic API server of Kubernetes.
+
+use crate::admission::Plugins;
+use crate::authn::Authenticator;
+use crate::authz::{self, Permit};
+use crate::body::Body;
+use crate::clock::Clock;
+use crate::discovery::Discovery;
+use crate::health::Health;
+use crate::negotiate::{self, Format};
+use crate::openapi::OpenApi;
+use crate::registry::{Registry, Resource};
+use crate::request::{ResourcePath, Target, query_flag, query_pairs, query_value};
+use crate::serve::{Connection, Shutdown};
+use crate::verbs::{self, Context};
+use crate::{names, respond, version};
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use pintle_meta::{Request as Asked, Status, User};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bodies over this size are refused.
+const BODY_BYTES_MAX: usize = 3 << 20;
+/// A request that is not a watch ends after this.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub registry: Registry,
+    pub discovery: Discovery,
+    pub openapi: OpenApi,
+    pub health: Health,
+    pub authenticator: Authenticator,
+    pub plugins: Plugins,
+    pub clock: Clock,
+    pub shutdown: Shutdown,
+    /// The paths that are not resources, sorted.
+    pub paths: Vec<String>,
+    /// What discovery calls this server's address.
+    pub address: String,
+}
+
+/// Answers a request; a panic on the way answers 500 and harms no other request.
+pub(crate) async fn handle(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    connection: Arc<Connection>,
+) -> Response<Body> {
+    let audit_id = audit_id(request.headers());
+    let path = request.uri().path().to_owned();
+    let serving = AssertUnwindSafe(serve(&shared, request, &connection));
+    let mut response = serving.catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(path, ?audit_id, "a request panicked");
+        let text = "This request caused apiserver to panic. Look in the logs for details.\n";
+        respond::text(500, text)
+    });
+    respond::finish(&mut response, &audit_id);
+    response
+}
+
+/// Every step of a request, in order.
+async fn serve(
+    shared: &Shared,
+    request: Request<Incoming>,
+    connection: &Connection,
+) -> Response<Body> {
+    let received = shared.clock.now();
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let query = query_pairs(parts.uri.query());
+    let target = Target::of(path);
+    let format = negotiate::format(&parts.headers, &query, false).unwrap_or(Format::JSON);
+    let refuse = |status: Status| respond::status(&status, format);
+
+    let time = match deadline(&query) {
+        Ok(time) => time,
+        Err(status) => return refuse(status),
+    };
+    // CORS: not offered; a preflight request meets the authentication like any other.
+    let user = match shared.authenticator.authenticate(&parts.headers) {
+        Ok(user) => user,
+        Err(status) => return refuse(status),
+    };
+    // Audit: no policy can be given yet, which is the policy to log nothing.
+    let user = match impersonate(user, &parts.headers) {
+        Ok(user) => user,
+        Err(status) => return refuse(status),
+    };
+    // Flow control: the number of connections and of streams on each is limited where they are
+    // accepted; there is no limit of requests in flight yet.
+    let verb = verb(&target, &parts.method, &query);
+    let permit = match authz::authorize(&user, &target, verb, &parts.method, path) {
+        Ok(permit) => permit,
+        Err(status) => return refuse(status),
+    };
+    tracing::debug!(method = %parts.method, %path, user = user.name, peer = %connection.peer);
+    let asked = Asking { parts, body, query, user, verb, received };
+    let answer = async {
+        match target {
+            Target::Resource(at) => resource(shared, permit, at, asked).await,
+            Target::Other => other(shared, permit, &asked.parts, received).await,
+        }
+    };
+    match tokio::time::timeout(time, answer).await {
+        Ok(response) => response,
+        Err(_) => refuse(Status::timeout("request did not complete within the allotted timeout")),
+    }
+}
+
+/// A request that may be answered.
+struct Asking {
+    parts: Parts,
+    body: Incoming,
+    query: Vec<(String, String)>,
+    user: User,
+    verb: &'static str,
+    received: Timestamp,
+}
+
+/// Answers a request for a resource.
+async fn resource(
+    shared: &Shared,
+    _: Permit,
+    at: ResourcePath,
+    asked: Asking,
+) -> Response<Body> {
+    let json = Format::JSON;
+    let (resource, version) = match route(shared, &at, &asked) {
+        Ok(found) => found,
+        Err(Some(status)) => return respond::status(&status, json),
+        Err(None) => return unknown_path(shared),
+    };
+    let transforms = at.subresource.as_deref().is_none_or(|name| name == "status");
+    let format = match negotiate::route(&asked.parts.headers)
+        .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, transforms))
+    {
+        Ok(format) => format,
+        Err(status) => return respond::status(&status, json),
+    };
+    let content_type = header(&asked.parts.headers, CONTENT_TYPE.as_str());
+    let manager = manager(&asked.parts.headers);
+    let legacy_watch = at.legacy_watch;
+    let body = match read_body(asked.verb, &asked.parts.headers, asked.body).await {
+        Ok(body) => body,
+        Err(status) => return respond::status(&status, format),
+    };
+    let request = Asked {
+        user: asked.user,
+        verb: asked.verb,
+        dry_run: query_value(&asked.query, "dryRun") == Some("All"),
+        group: at.group,
+        version: at.version,
+        resource: at.resource,
+        subresource: at.subresource.unwrap_or_default(),
+        namespace: at.namespace.unwrap_or_default(),
+        name: at.name.unwrap_or_default(),
+        time: asked.received,
+    };
+    let cx = Context::new(
+        (resource, version),
+        request,
+        asked.query,
+        (content_type, body),
+        manager,
+        format,
+        legacy_watch,
+        shared.plugins.clone(),
+        shared.shutdown.clone(),
+    );
+    let shape = match cx.shape() {
+        Ok(shape) => shape,
+        Err(status) => return respond::status(&status, format),
+    };
+    let reply = verbs::serve(&cx).await;
+    let mut response = respond::reply(reply, format, &shape);
+    respond::warn(&mut response, &cx.warnings());
+    response
+}
+
+/// Finds the resource of a path, if the path and the method are for it. `Err(None)` is a path that
+/// belongs to no group of this server.
+fn route(
+    shared: &Shared,
+    at: &ResourcePath,
+    asked: &Asking,
+) -> Result<(Arc<Resource>, usize), Option<Status>> {
+    if !shared.registry.has_group(&at.group) {
+        return Err(None);
+    }
+    let unknown = || Some(Status::unknown_path());
+    let found = shared.registry.find(&at.group, &at.version, &at.resource);
+    let (resource, version) = found.filter(|_| !at.too_long).ok_or_else(unknown)?;
+    let namespaced = resource.kind.namespaced;
+    let in_namespace = at.namespace.is_some();
+    let misplaced = (in_namespace && !namespaced)
+        || (namespaced && !in_namespace && at.name.is_some())
+        || (at.legacy_watch && at.subresource.is_some());
+    if misplaced {
+        return Err(unknown());
+    }
+    let verbs = match &at.subresource {
+        Some(name) => resource.subresource(version, name).ok_or_else(unknown)?.verbs(),
+        None => resource.verbs(),
+    };
+    let everywhere = namespaced && !in_namespace;
+    let fits = match asked.parts.method {
+        Method::GET => true,
+        Method::POST => at.name.is_none() != at.subresource.is_some() && !everywhere,
+        Method::PUT | Method::PATCH => at.name.is_some(),
+        Method::DELETE => !everywhere,
+        _ => false,
+    };
+    if !fits || (at.legacy_watch && asked.verb != "watch") || !verbs.contains(&asked.verb) {
+        return Err(Some(Status::method_not_allowed()));
+    }
+    Ok((Arc::clone(resource), version))
+}
+
+/// Answers what is not a resource.
+async fn other(
+    shared: &Shared,
+    _: Permit,
+    parts: &Parts,
+    received: Timestamp,
+) -> Response<Body> {
+    let path = parts.uri.path();
+    if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
+        return response;
+    }
+    if parts.method == Method::GET {
+        if let Some(response) = shared.discovery.answer(parts, &shared.address) {
+            return response.map(Body::full);
+        }
+        if let Some(response) = shared.openapi.answer(parts, received) {
+            return response.map(Body::full);
+        }
+        if path.trim_end_matches('/') == "/version" {
+            return respond::document_text(version::document());
+        }
+        if matches!(path, "/" | "/index.html") {
+            return index(shared, 200);
+        }
+    }
+    match group_of(path) {
+        Some(group) if shared.registry.has_group(group) => {
+            respond::status(&Status::unknown_path(), Format::JSON)
+        }
+        _ => unknown_path(shared),
+    }
+}
+
+/// The group of a path below `/apis` that goes on behind the group's name.
+fn group_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/apis/")?.trim_end_matches('/').split_once('/').map(|(group, _)| group)
+}
+
+fn unknown_path(shared: &Shared) -> Response<Body> {
+    index(shared, 404)
+}
+
+/// The list of paths that Kubernetes answers for `/` and for a path that nobody knows.
+fn index(shared: &Shared, code: u16) -> Response<Body> {
+    let paths = serde_json::json!({ "paths": shared.paths });
+    let mut response = respond::document_text(format!("{paths:#}"));
+    *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or_default();
+    response
+}
+
+fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'static str {
+    match target {
+        Target::Resource(at) => at.verb(method, query_flag(query, "watch")),
+        Target::Other => "",
+    }
+}
+
+/// How long a request may take: what it asks for itself, but not more than the server allows.
+fn deadline(query: &[(String, String)]) -> Result<Duration, Status> {
+    let Some(text) = query_value(query, "timeout").filter(|text| !text.is_empty()) else {
+        return Ok(REQUEST_TIME_MAX);
+    };
+    let malformed = || {
+        Status::bad_request(format!(
+            "invalid timeout specified in the request URL - time: invalid duration {text:?}"
+        ))
+    };
+    let time = go_duration(text).ok_or_else(malformed)?;
+    Ok(if time.is_zero() { REQUEST_TIME_MAX } else { time.min(REQUEST_TIME_MAX) })
+}
+
+/// A duration as Go writes it: `1m30s`, `500ms`.
+fn go_duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = 0.0;
+    if rest == "0" {
+        return Some(Duration::ZERO);
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let seconds = match &rest[..unit] {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        total += number * seconds;
+        rest = &rest[unit..];
+    }
+    Duration::try_from_secs_f64(total).ok()
+}
+
+/// Acting as somebody else is refused until it can be authorized: it is never ignored.
+fn impersonate(user: User, headers: &HeaderMap) -> Result<User, Status> {
+    match headers.keys().find(|name| name.as_str().starts_with("impersonate-")) {
+        None => Ok(user),
+        Some(name) => {
+            let why = format!("the header {name} is not supported by this server");
+            Err(Status::bad_request(why))
+        }
+    }
+}
+
+/// Reads the body of a request that may have one.
+async fn read_body(verb: &str, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Status> {
+    if matches!(verb, "get" | "list" | "watch") {
+        return Ok(Bytes::new());
+    }
+    let too_large = || Status::too_large(format_args!("limit is {BODY_BYTES_MAX}"));
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(Status::bad_request(format!("the body cannot be read: {error}"))),
+    }
+}
+
+/// The beginning of the user agent: who owns fields when the client does not say.
+fn manager(headers: &HeaderMap) -> String {
+    /// A manager's name is cut to this.
+    const MANAGER_CHARS_MAX: usize = 128;
+    let agent = header(headers, USER_AGENT.as_str()).unwrap_or_default();
+    let name = agent.split('/').next().unwrap_or_default();
+    let name: String = name.chars().filter(|c| !c.is_control()).take(MANAGER_CHARS_MAX).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The client's own audit ID, or a new one.
+fn audit_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get("audit-id").filter(|value| !value.is_empty()).cloned();
+    given.unwrap_or_else(|| {
+        HeaderValue::from_str(&names::uid()).unwrap_or(HeaderValue::from_static(""))
+    })
+}

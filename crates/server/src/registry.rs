@@ -1,0 +1,122 @@
+//! The resources of a server, found by group, version and name.
+
+use crate::part::{Action, Part, StatusPart};
+use crate::rest::AnyRest;
+use crate::store::Store;
+use pintle_meta::{GroupResource, KindInfo};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A resource that is served.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    pub kind: Arc<KindInfo>,
+    pub backing: Backing,
+    pub status: Option<StatusPart>,
+    pub parts: Vec<Part>,
+    pub actions: Vec<Action>,
+}
+
+/// Where a resource keeps its objects.
+#[derive(Debug)]
+pub(crate) enum Backing {
+    /// In the server's storage.
+    Store(Store),
+    /// Wherever its author likes.
+    Rest(Arc<dyn AnyRest>),
+}
+
+/// What a path names below an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subresource<'a> {
+    Status(&'a StatusPart),
+    Part(&'a Part),
+    Action(&'a Action),
+}
+
+const STORE_VERBS: &[&str] =
+    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+/// The verbs of a status and of a part.
+pub(crate) const PART_VERBS: &[&str] = &["get", "patch", "update"];
+/// The verb of an action.
+pub(crate) const ACTION_VERBS: &[&str] = &["create"];
+
+impl Resource {
+    /// The verbs that are served, sorted.
+    pub(crate) fn verbs(&self) -> &'static [&'static str] {
+        match &self.backing {
+            Backing::Store(_) => STORE_VERBS,
+            Backing::Rest(rest) => rest.verbs(),
+        }
+    }
+
+    /// The resource, for messages.
+    pub(crate) fn group_resource(&self) -> GroupResource {
+        GroupResource { group: self.kind.group.clone(), resource: self.kind.plural.clone() }
+    }
+
+    /// The subresource with a name, where the version has it.
+    pub(crate) fn subresource(&self, version: usize, name: &str) -> Option<Subresource<'_>> {
+        if name == "status" && self.kind.versions[version].has_status {
+            return self.status.as_ref().map(Subresource::Status);
+        }
+        let part = self.parts.iter().find(|part| part.name == name);
+        if let Some(part) = part.filter(|part| self.serves_part(version, part)) {
+            return Some(Subresource::Part(part));
+        }
+        self.actions.iter().find(|action| action.name == name).map(Subresource::Action)
+    }
+
+    /// A part whose kind belongs to the group is served in the version of its kind, one from
+    /// another group in all versions.
+    pub(crate) fn serves_part(&self, version: usize, part: &Part) -> bool {
+        part.body.group != self.kind.group
+            || part.body.version == self.kind.versions[version].version
+    }
+}
+
+impl Subresource<'_> {
+    /// The verbs that are served, sorted.
+    pub(crate) fn verbs(self) -> &'static [&'static str] {
+        match self {
+            Self::Status(_) | Self::Part(_) => PART_VERBS,
+            Self::Action(_) => ACTION_VERBS,
+        }
+    }
+}
+
+/// All resources.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    groups: HashMap<String, HashMap<String, Version>>,
+}
+
+type Version = HashMap<String, (Arc<Resource>, usize)>;
+
+impl Registry {
+    /// Adds a resource in all its versions.
+    pub(crate) fn add(&mut self, resource: &Arc<Resource>) {
+        let versions = self.groups.entry(resource.kind.group.clone()).or_default();
+        for (i, version) in resource.kind.versions.iter().enumerate() {
+            let resources = versions.entry(version.version.clone()).or_default();
+            resources.insert(resource.kind.plural.clone(), (Arc::clone(resource), i));
+        }
+    }
+
+    /// Whether any version of a group is served.
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
+    }
+
+    /// A resource and the position of the version in its kind.
+    pub(crate) fn find(
+        &self,
+        group: &str,
+        version: &str,
+        resource: &str,
+    ) -> Option<(&Arc<Resource>, usize)> {
+        let (resource, version) = self.groups.get(group)?.get(version)?.get(resource)?;
+        Some((resource, *version))
+    }
+}

@@ -1,0 +1,123 @@
+//! What a verb answers, before it has a format.
+
+use crate::cache::{Entry, Slice};
+use crate::shape::Shape;
+use bytes::Bytes;
+use futures::Stream;
+use pintle_meta::Status;
+use pintle_storage::Revision;
+use serde::Serialize;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The answer of a verb.
+pub(crate) enum Reply {
+    /// An object of the resource's own kind.
+    Object { code: u16, entry: Arc<Entry> },
+    /// A list of such objects.
+    List(List),
+    /// An object of another kind, as compact JSON without a line feed.
+    Other { code: u16, json: Vec<u8> },
+    /// No object, but a result.
+    Status(Status),
+    /// Events as they come, already framed.
+    Watch(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
+
+/// A list at one revision.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub entries: Entries,
+    pub revision: Revision,
+    /// The token for the next page.
+    pub continue_token: Option<String>,
+    /// How many items follow, where that is known.
+    pub remaining: Option<usize>,
+}
+
+/// The entries of a list.
+#[derive(Debug)]
+pub(crate) enum Entries {
+    /// A part of the cache, shared with it; removals are to be passed over.
+    Shared(Slice),
+    /// Entries that were picked one by one.
+    Picked(Vec<Arc<Entry>>),
+}
+
+/// A piece of a list is sent when it has grown to this size.
+const PIECE_BYTES: usize = 64 << 10;
+
+impl List {
+    /// The metadata as JSON.
+    pub(crate) fn metadata(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ListMeta<'a> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            resource_version: Option<String>,
+            #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
+            continue_token: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            remaining_item_count: Option<usize>,
+        }
+        let meta = ListMeta {
+            resource_version: (self.revision > 0).then(|| self.revision.to_string()),
+            continue_token: self.continue_token.as_deref(),
+            remaining_item_count: self.remaining,
+        };
+        serde_json::to_vec(&meta).unwrap_or_default()
+    }
+
+    /// The list as pieces of JSON, made one by one: memory does not grow with the list.
+    pub(crate) fn pieces(self, shape: Shape) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        let mut head = Vec::with_capacity(PIECE_BYTES);
+        shape.list_head(&self.metadata(), &mut head);
+        match self.entries {
+            Entries::Picked(entries) => {
+                let mut entries = entries.into_iter();
+                Box::new(join(head, shape, move |write| entries.next().map(|e| write(&e))))
+            }
+            Entries::Shared(slice) => {
+                let mut cursor = slice.cursor();
+                Box::new(join(head, shape, move |write| {
+                    while let Some(entry) = cursor.next() {
+                        if !entry.removed {
+                            return Some(write(entry));
+                        }
+                    }
+                    None
+                }))
+            }
+        }
+    }
+}
+
+/// Joins items behind a head; `next` hands the next entry to its argument.
+fn join<F>(head: Vec<u8>, shape: Shape, mut next: F) -> impl Iterator<Item = Bytes> + Send
+where
+    F: FnMut(&mut dyn FnMut(&Entry)) -> Option<()> + Send,
+{
+    let mut head = Some(head);
+    let mut first = true;
+    let mut done = false;
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let mut out = head.take().unwrap_or_else(|| Vec::with_capacity(PIECE_BYTES + 4096));
+        while out.len() < PIECE_BYTES {
+            let mut write = |entry: &Entry| {
+                if !std::mem::take(&mut first) {
+                    out.push(b',');
+                }
+                shape.item(entry, &mut out);
+            };
+            if next(&mut write).is_none() {
+                Shape::list_tail(&mut out);
+                done = true;
+                break;
+            }
+        }
+        Some(out.into())
+    })
+}

@@ -1,0 +1,157 @@
+//! What a request asks for, read from its method and path.
+//!
+//! The rules are those of
+//! [resource URIs](https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris) and of
+//! the generic API server's request info.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+/// A path taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Something below `/api/VERSION` or `/apis/GROUP/VERSION`.
+    Resource(ResourcePath),
+    /// Everything else: discovery, health, metrics.
+    Other,
+}
+
+/// A path below a group version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ResourcePath {
+    pub group: String,
+    pub version: String,
+    pub namespace: Option<String>,
+    pub resource: String,
+    pub name: Option<String>,
+    pub subresource: Option<String>,
+    /// Whether this is one of the old paths with `watch` before the resource.
+    pub legacy_watch: bool,
+    /// Whether the path goes on behind what a resource path may have.
+    pub too_long: bool,
+}
+
+impl Target {
+    /// Takes a path apart; percent signs are resolved segment by segment.
+    pub(crate) fn of(path: &str) -> Self {
+        let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let mut parts = path.trim_matches('/').split('/').map(decode);
+        let group = match parts.next().as_deref() {
+            Some("api") => Some(String::new()),
+            Some("apis") => parts.next(),
+            _ => None,
+        };
+        let (Some(group), Some(version)) = (group, parts.next()) else { return Self::Other };
+        let mut rest = parts.peekable();
+        let mut at = ResourcePath { group, version, ..ResourcePath::default() };
+        if rest.peek().is_none() {
+            return Self::Other;
+        }
+        at.legacy_watch = rest.next_if(|part| part == "watch").is_some();
+        let Some(first) = rest.next() else { return Self::Resource(at) };
+        match rest.next() {
+            Some(namespace) if first == "namespaces" => match rest.next() {
+                // The namespace itself is an object too, and has two subresources of its own.
+                None => at.object(first, Some(namespace), None),
+                Some(part) if matches!(part.as_str(), "status" | "finalize") => {
+                    at.object(first, Some(namespace), Some(part));
+                }
+                Some(resource) => {
+                    at.namespace = Some(namespace);
+                    at.object(resource, rest.next(), rest.next());
+                }
+            },
+            name => at.object(first, name, rest.next()),
+        }
+        at.too_long = rest.next().is_some();
+        Self::Resource(at)
+    }
+}
+
+impl ResourcePath {
+    fn object(&mut self, resource: String, name: Option<String>, subresource: Option<String>) {
+        self.resource = resource;
+        self.name = name;
+        self.subresource = subresource;
+    }
+
+    /// The verb as authorization and hooks see it; `watching` is whether the query asks to watch.
+    pub(crate) fn verb(&self, method: &Method, watching: bool) -> &'static str {
+        let one = self.name.is_some() && !self.legacy_watch;
+        match *method {
+            Method::POST => "create",
+            Method::PUT => "update",
+            Method::PATCH => "patch",
+            Method::DELETE if one => "delete",
+            Method::DELETE => "deletecollection",
+            Method::GET | Method::HEAD if self.legacy_watch => "watch",
+            Method::GET | Method::HEAD if one => "get",
+            Method::GET | Method::HEAD if watching => "watch",
+            Method::GET | Method::HEAD => "list",
+            _ => "",
+        }
+    }
+}
+
+/// The pairs of a query, decoded, in order.
+pub(crate) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+/// The first value of a parameter.
+pub(crate) fn query_value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+/// Whether a parameter is set to something that Kubernetes takes for true.
+pub(crate) fn query_flag(pairs: &[(String, String)], name: &str) -> bool {
+    query_value(pairs, name).is_some_and(|value| !matches!(value, "0" | "f" | "F") && {
+        !value.eq_ignore_ascii_case("false")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, want: &str) {
+        let got = match Target::of(path) {
+            Target::Other => "other".to_owned(),
+            Target::Resource(at) => format!(
+                "{}|{}|{}|{}|{}|{}{}{}",
+                at.group,
+                at.version,
+                at.namespace.as_deref().unwrap_or("-"),
+                at.resource,
+                at.name.as_deref().unwrap_or("-"),
+                at.subresource.as_deref().unwrap_or("-"),
+                if at.legacy_watch { " watch" } else { "" },
+                if at.too_long { " long" } else { "" },
+            ),
+        };
+        assert_eq!(got, want, "{path}");
+    }
+
+    #[test]
+    fn paths() {
+        check("/healthz", "other");
+        check("/apis", "other");
+        check("/apis/g/v1", "other");
+        check("/api/v1", "other");
+        check("/apis/g/v1/", "other");
+        check("/apis/g/v1/foos", "g|v1|-|foos|-|-");
+        check("/apis/g/v1/foos/", "g|v1|-|foos|-|-");
+        check("/apis/g/v1/foos/a", "g|v1|-|foos|a|-");
+        check("/apis/g/v1/foos/a/status", "g|v1|-|foos|a|status");
+        check("/apis/g/v1/namespaces/n/foos", "g|v1|n|foos|-|-");
+        check("/apis/g/v1/namespaces/n/foos/a%2Fb", "g|v1|n|foos|a/b|-");
+        check("/apis/g/v1/namespaces/n/foos/a/status", "g|v1|n|foos|a|status");
+        check("/apis/g/v1/namespaces/n/foos/a/status/x", "g|v1|n|foos|a|status long");
+        check("/apis/g/v1/watch/foos", "g|v1|-|foos|-|- watch");
+        check("/apis/g/v1/watch/namespaces/n/foos/a", "g|v1|n|foos|a|- watch");
+        check("/api/v1/namespaces", "|v1|-|namespaces|-|-");
+        check("/api/v1/namespaces/n", "|v1|-|namespaces|n|-");
+        check("/api/v1/namespaces/n/finalize", "|v1|-|namespaces|n|finalize");
+        check("/api/v1/namespaces/n/pods", "|v1|n|pods|-|-");
+    }
+}

@@ -1,0 +1,145 @@
+//! Answers to HTTP: formats, headers, and every error as a `Status`.
+
+use crate::body::Body;
+use crate::negotiate::{Format, Media, Transform};
+use crate::pretty;
+use crate::reply::{List, Reply};
+use crate::shape::Shape;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use pintle_meta::{Status, json, yaml};
+
+/// Makes the HTTP answer of a verb's result.
+pub(crate) fn reply(
+    reply: Result<Reply, Status>,
+    format: Format,
+    shape: &Shape,
+) -> Response<Body> {
+    match reply {
+        Ok(Reply::Object { code, entry }) => {
+            if format.transform == Transform::PartialList {
+                return status(&partial_mismatch(&shape.kind.kind, false), format);
+            }
+            let mut out = Vec::with_capacity(entry.bytes().len() + 16);
+            shape.object(&entry, &mut out);
+            document(code, out, format)
+        }
+        Ok(Reply::List(list)) => {
+            if format.transform == Transform::Partial {
+                return status(&partial_mismatch(&shape.kind.list_kind, true), format);
+            }
+            self::list(list, format, shape.clone())
+        }
+        Ok(Reply::Other { code, json }) => document(code, json, format),
+        Ok(Reply::Status(success)) => status(&success, format),
+        Ok(Reply::Watch(stream)) => response(200, Media::Json.content_type(), Body::Stream(stream)),
+        Err(failure) => status(&failure, format),
+    }
+}
+
+fn list(list: List, format: Format, shape: Shape) -> Response<Body> {
+    let pieces = list.pieces(shape);
+    if format.media == Media::Json && !format.pretty {
+        return response(200, Media::Json.content_type(), Body::Pieces(pieces));
+    }
+    let mut whole = Vec::new();
+    for piece in pieces {
+        whole.extend_from_slice(&piece);
+    }
+    whole.pop();
+    document(200, whole, format)
+}
+
+/// 406: an object was asked for as a list, or a list as an object.
+fn partial_mismatch(kind: &str, is_list: bool) -> Status {
+    let (asked, got) = if is_list {
+        ("PartialObjectMetadata", format!("a list ({kind})"))
+    } else {
+        ("PartialObjectMetadataList", format!("not a list ({kind})"))
+    };
+    Status::not_acceptable(format!("you requested {asked}, but the requested object is {got}"))
+}
+
+/// Makes the HTTP answer of a `Status`.
+pub(crate) fn status(status: &Status, format: Format) -> Response<Body> {
+    let mut out = Vec::with_capacity(256);
+    if json::write(&mut out, status).is_err() {
+        out = br#"{"kind":"Status","apiVersion":"v1","status":"Failure","code":500}"#.to_vec();
+    }
+    let mut response = document(status.code, out, format.untransformed());
+    if let Some(seconds) = status.retry_after_seconds() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// One document: compact JSON without a line feed, in the format asked for.
+pub(crate) fn document(code: u16, mut json: Vec<u8>, format: Format) -> Response<Body> {
+    let body: Bytes = match format.media {
+        Media::Json if format.pretty => pretty::indent(&json).into(),
+        Media::Json => {
+            json.push(b'\n');
+            json.into()
+        }
+        Media::Yaml => {
+            let value = serde_json::from_slice(&json).unwrap_or_default();
+            yaml::encode(&value).into()
+        }
+    };
+    response(code, format.media.content_type(), Body::full(body))
+}
+
+/// A JSON document that is written already.
+pub(crate) fn document_text(json: String) -> Response<Body> {
+    response(200, Media::Json.content_type(), Body::full(json))
+}
+
+/// Plain text, as the health checks and the filters answer.
+pub(crate) fn text(code: u16, text: impl Into<Bytes>) -> Response<Body> {
+    response(code, "text/plain; charset=utf-8", Body::full(text))
+}
+
+fn response(code: u16, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Adds what every answer carries.
+pub(crate) fn finish(response: &mut Response<Body>, audit_id: &HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert("audit-id", audit_id.clone());
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache, private"));
+}
+
+/// Adds the `Warning` headers, each text once, cut as Kubernetes cuts them.
+pub(crate) fn warn(response: &mut Response<Body>, warnings: &[String]) {
+    /// All texts together may be as long as this before each is cut.
+    const TOTAL_CHARS_MAX: usize = 4096;
+    /// A text is cut to this when all together are too long.
+    const CUT_CHARS: usize = 256;
+    let mut seen: Vec<&str> = Vec::new();
+    for warning in warnings {
+        if !seen.contains(&warning.as_str()) {
+            seen.push(warning);
+        }
+    }
+    let total: usize = seen.iter().map(|text| text.chars().count()).sum();
+    for text in seen {
+        let keep = if total > TOTAL_CHARS_MAX { CUT_CHARS } else { TOTAL_CHARS_MAX };
+        let quoted: String = text
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(keep)
+            .flat_map(|c| matches!(c, '"' | '\\').then_some('\\').into_iter().chain([c]))
+            .collect();
+        if let Ok(value) = HeaderValue::from_bytes(format!("299 - \"{quoted}\"").as_bytes()) {
+            response.headers_mut().append("warning", value);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The life of one connection: handshake, then requests by the protocol that was agreed on.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::activity::Activity;
+use super::{Connection, Limits, Server};
+
+/// What a client may send on one stream before the handler reads it.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+/// What a client may send on a connection before handlers read it. Room for several streams, so
+/// that a request whose handler waits does not hold up the others.
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// The largest frame that is accepted; a connection buffers at most one that is incomplete.
+const FRAME_BYTES_MAX: u32 = 64 << 10;
+/// What is buffered of a response for a client that reads slowly.
+const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
+/// The headers of a request, as in Kubernetes.
+const HEADER_BYTES_MAX: u32 = 1 << 20;
+/// Requests that a client may cancel before they were looked at, and that may have failed on our
+/// side, before the connection is closed: the defence against "rapid reset" floods
+/// (CVE-2023-44487). Informers that stop cancel many watches at once, hence not fewer.
+const PENDING_RESETS_MAX: usize = 100;
+const LOCAL_RESETS_MAX: usize = 1_000;
+/// How often a silent HTTP/2 client is asked whether it is there, and its time to answer. Finds
+/// the watchers whose machine is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is read and dropped of a request that came without TLS, and for how long, so that the
+/// client gets to see the answer.
+const PLAIN_BYTES_MAX: u64 = 64 << 10;
+const PLAIN_TIME: Duration = Duration::from_secs(2);
+
+/// Serves one connection to its end. Trouble ends it with a line in the log, no more.
+pub(super) async fn run<H, F, B>(server: Arc<Server<H>>, stream: TcpStream, peer: SocketAddr)
+where
+    H: Fn(Request<Incoming>, Arc<Connection>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let handshake = tokio::time::timeout(server.limits.handshake_time, handshake(&server, stream));
+    let stream = tokio::select! {
+        () = server.shutdown.started() => return,
+        done = handshake => match done {
+            Ok(Ok(Some(stream))) => stream,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => return tracing::debug!("TLS handshake error from {peer}: {error}"),
+            Err(_) => return tracing::debug!("TLS handshake error from {peer}: too slow"),
+        },
+    };
+    let session = stream.get_ref().1;
+    let connection = Connection {
+        peer,
+        certificates: session.peer_certificates().map(<[_]>::to_vec).unwrap_or_default(),
+        http2: session.alpn_protocol() == Some(b"h2"),
+    };
+    let (http2_agreed, stream) = (connection.http2, TokioIo::new(stream));
+    let activity = Activity::new();
+    let service = server.service(connection, &activity);
+    let ended = if http2_agreed {
+        drive(&server, &activity, http2(&server.limits).serve_connection(stream, service)).await
+    } else {
+        drive(&server, &activity, http1(&server.limits).serve_connection(stream, service)).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!("connection from {peer} ended: {error}");
+    }
+}
+
+/// Drives a connection to its end: its client's, or a graceful one when the server ends or
+/// nothing was under way for long.
+async fn drive<H, C: GracefulConnection>(
+    server: &Server<H>,
+    activity: &Activity,
+    serving: C,
+) -> Result<(), C::Error> {
+    let mut serving = pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return ended,
+        () = server.shutdown.started() => {}
+        () = activity.quiet_for(server.limits.idle_time) => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    // A client that is gone, or that never began with HTTP/2, takes no notice.
+    tokio::select! {
+        ended = &mut serving => ended,
+        () = activity.quiet_for(server.limits.farewell_time) => Ok(()),
+    }
+}
+
+fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX)
+        .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+        .max_local_error_reset_streams(LOCAL_RESETS_MAX)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+fn http1(limits: &Limits) -> http1::Builder {
+    // The number of header lines stays at hyper's 100: another number costs an allocation for
+    // every request.
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive(true)
+        .half_close(true)
+        .header_read_timeout(limits.header_time)
+        .max_header_size(HEADER_BYTES_MAX as usize)
+        .max_buf_size(HEADER_BYTES_MAX as usize);
+    builder
+}
+
+/// The TLS handshake; nothing for a client that came without TLS and was told so.
+async fn handshake<H>(
+    server: &Server<H>,
+    stream: TcpStream,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
+    stream.set_nodelay(true)?;
+    let mut start = [0; 5];
+    let peeked = stream.peek(&mut start).await?;
+    if looks_like_http(&start[..peeked]) {
+        answer_plain(stream).await?;
+        return Ok(None);
+    }
+    server.tls.accept(stream).await.map(Some)
+}
+
+/// Whether a connection begins like a request without TLS, by the rule of Go's `net/http`.
+fn looks_like_http(start: &[u8]) -> bool {
+    matches!(start, b"GET /" | b"HEAD " | b"POST " | b"PUT /" | b"OPTIO")
+}
+
+/// Tells a client that came without TLS, in the words of Go's `net/http`.
+async fn answer_plain(mut stream: TcpStream) -> io::Result<()> {
+    const ANSWER: &[u8] =
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    stream.write_all(ANSWER).await?;
+    stream.shutdown().await?;
+    // Closing with unread bytes would reset the connection and lose the answer on its way.
+    let (mut rest, mut nowhere) = ((&mut stream).take(PLAIN_BYTES_MAX), tokio::io::sink());
+    let drained = tokio::io::copy(&mut rest, &mut nowhere);
+    let _ = tokio::time::timeout(PLAIN_TIME, drained).await;
+    Ok(())
+}

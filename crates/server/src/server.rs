@@ -1,0 +1,290 @@
+//! The server: what an author composes, and what then runs.
+
+use crate::admission::{Admission, Plugins};
+use crate::authn::Authenticator;
+use crate::cache::Cache;
+use crate::catalog::{self, Catalog};
+use crate::clock::Clock;
+use crate::discovery::Discovery;
+use crate::health::Health;
+use crate::kinds::Registration;
+use crate::kubeconfig::{AdminToken, Kubeconfig};
+use crate::openapi::OpenApi;
+use crate::options::{self, Options, StorageKind};
+use crate::pipeline::{self, Shared};
+use crate::registry::{Backing, Registry, Resource};
+use crate::serve::{self, Limits, Shutdown, Trigger};
+use crate::tls;
+use pintle_storage::{Memory, Storage};
+use std::io;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// Where objects are kept in the storage.
+const STORAGE_ROOT: &str = "/registry";
+
+/// An API server: kinds, admission plugins, and the command line that goes with them.
+///
+/// See [`Kind`](crate::Kind) for an example.
+#[derive(Debug)]
+#[must_use = "a server serves once it runs"]
+pub struct Server {
+    name: String,
+    about: String,
+    kinds: Vec<Registration>,
+    plugins: Vec<Arc<dyn Admission>>,
+    storage: Option<Arc<dyn Storage>>,
+}
+
+impl Server {
+    /// A server without kinds; the name is that of the program.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            about: "A Kubernetes-style API server".to_owned(),
+            kinds: Vec::new(),
+            plugins: Vec::new(),
+            storage: None,
+        }
+    }
+
+    /// Says what the program is, for `--help`.
+    pub fn about(mut self, about: &str) -> Self {
+        about.clone_into(&mut self.about);
+        self
+    }
+
+    /// Serves a kind.
+    pub fn kind(mut self, kind: impl Into<Registration>) -> Self {
+        self.kinds.push(kind.into());
+        self
+    }
+
+    /// Adds an admission plugin behind those added before; they run with `--enable-admission`.
+    pub fn admit(mut self, plugin: impl Admission) -> Self {
+        self.plugins.push(Arc::new(plugin));
+        self
+    }
+
+    /// Keeps objects in a storage of the author's choice, whatever `--storage` says.
+    pub fn storage(mut self, storage: impl Storage) -> Self {
+        self.storage = Some(Arc::new(storage));
+        self
+    }
+
+    /// Runs as a program: reads the command line, serves until a signal ends it, and returns what
+    /// the process should exit with. Everything that goes wrong at the start is one line on
+    /// standard error.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let options: Options = match options::parse(&self.name, &self.about) {
+            Ok(options) => options,
+            Err(code) => return code,
+        };
+        let name = self.name.clone();
+        match self.run_with(&options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                // Nobody is left to be told when standard error is gone.
+                let _ = writeln!(io::stderr(), "{name}: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn run_with(self, options: &Options) -> io::Result<()> {
+        options.start_logging()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let program = self.name.clone();
+            let running = self.start(options).await?;
+            serve::signals(running.trigger.clone())?;
+            let kubeconfig = running.kubeconfig.display();
+            let mut out = io::stdout();
+            let _ = writeln!(out, "{program} serves on {}", running.url());
+            let _ = writeln!(out, "try: KUBECONFIG={kubeconfig} kubectl api-resources");
+            let _ = out.flush();
+            running.finished().await
+        })
+    }
+
+    /// Starts to serve, and returns when requests are taken: for programs that do more than serve,
+    /// and for tests.
+    ///
+    /// # Errors
+    /// Where the address cannot be listened on, or a file cannot be read or written.
+    pub async fn start(self, options: &Options) -> io::Result<Running> {
+        let clock = Clock::system();
+        let places = options.places(&self.name)?;
+        let listener = serve::bind(options.address()).await?;
+        let address = listener.local_addr()?;
+        let tls = tls::load(&options.certificates(&places), &clock)?;
+        let token = AdminToken::load_or_create(&places.data_folder)?;
+        let kubeconfig = Kubeconfig {
+            program: &self.name,
+            server: address,
+            authority_pem: &tls.authority_pem,
+            token: &token,
+        };
+        kubeconfig.write(&places.kubeconfig)?;
+        let authenticator = if options.insecure_allow_all {
+            tracing::warn!("--insecure-allow-all: everybody may do everything");
+            Authenticator::Everybody
+        } else {
+            Authenticator::Token { admin: token.clone(), anonymous: options.anonymous_auth }
+        };
+        let (trigger, shutdown) = Shutdown::new();
+        let started = Started { authenticator, clock, shutdown, address };
+        let (shared, caches) = self.assemble(options, started);
+        let feeds = caches.into_iter().map(|cache| tokio::spawn(cache.feed())).collect();
+        let serving = spawn(listener, tls.config, Arc::new(shared));
+        Ok(Running {
+            address,
+            trigger,
+            kubeconfig: places.kubeconfig,
+            authority_pem: tls.authority_pem,
+            token,
+            serving,
+            feeds,
+        })
+    }
+
+    /// Puts together what requests share.
+    fn assemble(self, options: &Options, started: Started) -> (Shared, Vec<Arc<Cache>>) {
+        let storage = self.storage.unwrap_or_else(|| match options.storage {
+            StorageKind::Memory => Arc::new(Memory::new()),
+        });
+        let resources: Vec<Arc<Resource>> = self
+            .kinds
+            .into_iter()
+            .map(|kind| Arc::new(kind.into_resource(&storage, STORAGE_ROOT)))
+            .collect();
+        let mut registry = Registry::default();
+        resources.iter().for_each(|resource| registry.add(resource));
+        let caches: Vec<Arc<Cache>> = resources
+            .iter()
+            .filter_map(|resource| match &resource.backing {
+                Backing::Store(store) => Some(Arc::clone(store.cache())),
+                Backing::Rest(_) => None,
+            })
+            .collect();
+        let catalog = Arc::new(Catalog {
+            title: self.name,
+            version: "0.1".to_owned(),
+            authenticated: !options.insecure_allow_all,
+            groups: catalog::groups(&resources),
+        });
+        let shutdown = started.shutdown;
+        let discovery = Discovery::new(Arc::clone(&catalog));
+        let openapi = OpenApi::new(catalog);
+        let mut paths = Health::paths();
+        paths.push("/version".to_owned());
+        paths.extend(discovery.paths().map(str::to_owned));
+        paths.extend(openapi.paths().map(str::to_owned));
+        paths.sort();
+        let plugins = if options.enable_admission { self.plugins } else { Vec::new() };
+        let shared = Shared {
+            registry,
+            discovery,
+            openapi,
+            health: Health { storage, caches: caches.clone(), shutdown: shutdown.clone() },
+            authenticator: started.authenticator,
+            plugins: Plugins::new(plugins),
+            clock: started.clock,
+            shutdown,
+            paths,
+            address: started.address.to_string(),
+        };
+        (shared, caches)
+    }
+}
+
+struct Started {
+    authenticator: Authenticator,
+    clock: Clock,
+    shutdown: Shutdown,
+    address: SocketAddr,
+}
+
+fn spawn(
+    listener: TcpListener,
+    tls: Arc<tokio_rustls::rustls::ServerConfig>,
+    shared: Arc<Shared>,
+) -> JoinHandle<io::Result<()>> {
+    let shutdown = shared.shutdown.clone();
+    let handler = Arc::new(move |request, connection| {
+        pipeline::handle(Arc::clone(&shared), request, connection)
+    });
+    tokio::spawn(serve::serve(listener, tls, Limits::default(), handler, shutdown))
+}
+
+/// A server that runs.
+///
+/// Dropping it leaves the server running until the runtime ends; [`shutdown`](Running::shutdown)
+/// ends it in order.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    trigger: Trigger,
+    kubeconfig: PathBuf,
+    authority_pem: String,
+    token: AdminToken,
+    serving: JoinHandle<io::Result<()>>,
+    feeds: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// The address that is listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL for a client on this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
+        format!("https://{address}")
+    }
+
+    /// The kubeconfig of the administrator.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The certificates by which a client knows the server, in PEM form.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        &self.authority_pem
+    }
+
+    /// The bearer token of the administrator.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_str()
+    }
+
+    /// Ends the server: requests under way are finished, watches end, and then this returns.
+    ///
+    /// # Errors
+    /// Where the server had failed before.
+    pub async fn shutdown(self) -> io::Result<()> {
+        self.trigger.start();
+        self.finished().await
+    }
+
+    async fn finished(self) -> io::Result<()> {
+        let result = self.serving.await.map_err(io::Error::other)?;
+        self.feeds.iter().for_each(JoinHandle::abort);
+        result
+    }
+}

@@ -1,0 +1,160 @@
+//! Entries as a client wants to see them: as objects, metadata only, or rows of a table.
+//!
+//! Everything is put together from bytes that the cache keeps; nothing is decoded here unless a
+//! version or a row is asked for the first time.
+
+use crate::cache::Entry;
+use crate::negotiate::Transform;
+use jiff::Timestamp;
+use pintle_meta::KindInfo;
+use pintle_meta::columns::Definition;
+use pintle_meta::json;
+use std::sync::Arc;
+
+/// What a table row shows of the object beside its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Include {
+    Nothing,
+    Metadata,
+    Object,
+}
+
+/// How entries of a kind are shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub kind: Arc<KindInfo>,
+    /// The position of the version in the kind.
+    pub version: usize,
+    pub transform: Transform,
+    /// Whether the transformation is `meta.k8s.io/v1beta1`.
+    pub beta: bool,
+    pub include: Include,
+    /// The time that ages are counted to.
+    pub now: Timestamp,
+}
+
+impl Shape {
+    /// Whether a list or a watch is shown as tables.
+    pub(crate) fn is_table(&self) -> bool {
+        self.transform == Transform::Table
+    }
+
+    fn meta_version(&self) -> &'static str {
+        if self.beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" }
+    }
+
+    /// Writes one object as a document of its own.
+    pub(crate) fn object(&self, entry: &Entry, out: &mut Vec<u8>) {
+        match self.transform {
+            Transform::None => self.full(entry, out),
+            Transform::Partial | Transform::PartialList => self.partial(entry, out),
+            Transform::Table => {
+                self.table_head(&metadata_of(entry), true, out);
+                self.row(entry, out);
+                out.extend_from_slice(b"]}");
+            }
+        }
+    }
+
+    /// Writes one object as an event of a watch; a table names its columns only in the first.
+    pub(crate) fn event_object(&self, entry: &Entry, first: bool, out: &mut Vec<u8>) {
+        if !self.is_table() {
+            return self.object(entry, out);
+        }
+        self.table_head(&metadata_of(entry), first, out);
+        self.row(entry, out);
+        out.extend_from_slice(b"]}");
+    }
+
+    /// Writes the beginning of a list up to its first item; `metadata` is JSON.
+    pub(crate) fn list_head(&self, metadata: &[u8], out: &mut Vec<u8>) {
+        match self.transform {
+            Transform::Table => return self.table_head(metadata, true, out),
+            Transform::None => {
+                let version = &self.kind.versions[self.version].api_version;
+                type_meta(&self.kind.list_kind, version, out);
+            }
+            Transform::Partial | Transform::PartialList => {
+                type_meta("PartialObjectMetadataList", self.meta_version(), out);
+            }
+        }
+        out.extend_from_slice(br#","metadata":"#);
+        out.extend_from_slice(metadata);
+        out.extend_from_slice(br#","items":["#);
+    }
+
+    /// Writes one item of a list.
+    pub(crate) fn item(&self, entry: &Entry, out: &mut Vec<u8>) {
+        match self.transform {
+            Transform::Table => self.row(entry, out),
+            Transform::Partial | Transform::PartialList => self.partial(entry, out),
+            Transform::None => {
+                if let Some(encoded) = entry.encoded(&self.kind, self.version) {
+                    out.push(b'{');
+                    out.extend_from_slice(encoded.item());
+                } else {
+                    out.extend_from_slice(b"{}");
+                }
+            }
+        }
+    }
+
+    /// Writes the end of a list.
+    pub(crate) fn list_tail(out: &mut Vec<u8>) {
+        out.extend_from_slice(b"]}\n");
+    }
+
+    fn full(&self, entry: &Entry, out: &mut Vec<u8>) {
+        match entry.encoded(&self.kind, self.version) {
+            Some(encoded) => out.extend_from_slice(&encoded.bytes),
+            None => out.extend_from_slice(b"{}"),
+        }
+    }
+
+    fn partial(&self, entry: &Entry, out: &mut Vec<u8>) {
+        type_meta("PartialObjectMetadata", self.meta_version(), out);
+        out.extend_from_slice(br#","metadata":"#);
+        match entry.encoded(&self.kind, self.version) {
+            Some(encoded) => out.extend_from_slice(encoded.metadata()),
+            None => out.extend_from_slice(b"{}"),
+        }
+        out.push(b'}');
+    }
+
+    fn table_head(&self, metadata: &[u8], with_columns: bool, out: &mut Vec<u8>) {
+        type_meta("Table", self.meta_version(), out);
+        out.extend_from_slice(br#","metadata":"#);
+        out.extend_from_slice(metadata);
+        out.extend_from_slice(br#","columnDefinitions":"#);
+        let columns: &[Definition] = if with_columns { &self.kind.table.definitions } else { &[] };
+        // Columns are plain text: they cannot fail to be written.
+        let _ = json::write(out, columns);
+        out.extend_from_slice(br#","rows":["#);
+    }
+
+    fn row(&self, entry: &Entry, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"cells":"#);
+        match entry.row(&self.kind) {
+            Some(row) => row.write(out, entry.created(), self.now),
+            None => out.extend_from_slice(b"[]"),
+        }
+        out.extend_from_slice(br#","object":"#);
+        match self.include {
+            Include::Nothing => out.extend_from_slice(b"null"),
+            Include::Metadata => self.partial(entry, out),
+            Include::Object => self.full(entry, out),
+        }
+        out.push(b'}');
+    }
+}
+
+fn type_meta(kind: &str, api_version: &str, out: &mut Vec<u8>) {
+    // Kinds and versions are checked at registration and have nothing to escape.
+    for part in [r#"{"kind":""#, kind, r#"","apiVersion":""#, api_version, r#"""#] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+fn metadata_of(entry: &Entry) -> Vec<u8> {
+    format!(r#"{{"resourceVersion":"{}"}}"#, entry.revision).into_bytes()
+}

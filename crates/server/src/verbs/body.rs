@@ -1,0 +1,157 @@
+//! Bodies of requests: bytes to an object of the kind that the path names.
+
+use super::Context;
+use pintle_meta::decode::{self, Decoded};
+use pintle_meta::json::{self, Parsed};
+use pintle_meta::options::FieldValidation;
+use pintle_meta::{Object, Status, yaml};
+use serde_json::Value;
+
+/// What a body must be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected<'a> {
+    pub kind: &'a str,
+    pub api_version: &'a str,
+    pub decode: fn(Value) -> Result<Decoded, decode::Error>,
+}
+
+impl<'a> Expected<'a> {
+    /// The kind of the path in the version of the path.
+    pub(super) fn object(cx: &'a Context) -> Self {
+        let version = cx.version();
+        Self {
+            kind: &cx.resource.kind.kind,
+            api_version: &version.api_version,
+            decode: version.decode,
+        }
+    }
+
+    fn version(&self) -> &'a str {
+        self.api_version.rsplit('/').next().unwrap_or_default()
+    }
+
+    fn cannot(&self, why: impl std::fmt::Display) -> Status {
+        cannot(self.kind, self.version(), self.kind, why)
+    }
+}
+
+fn cannot(kind: &str, version: &str, expected: &str, why: impl std::fmt::Display) -> Status {
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {expected}: {why}"
+    ))
+}
+
+/// Reads the body as an object.
+pub(super) fn object(
+    cx: &Context,
+    expected: Expected<'_>,
+    validation: Option<FieldValidation>,
+) -> Result<Box<dyn Object>, Status> {
+    let parsed = parse(cx, expected.kind)?;
+    let text = (!is_yaml(cx)).then_some(&cx.body[..]);
+    from_parsed(cx, expected, parsed, text, validation)
+}
+
+/// Makes an object of a value that may have come from a client; `text` is the JSON it was read
+/// from, for the order of what is found.
+pub(super) fn from_parsed(
+    cx: &Context,
+    expected: Expected<'_>,
+    parsed: Parsed,
+    text: Option<&[u8]>,
+    validation: Option<FieldValidation>,
+) -> Result<Box<dyn Object>, Status> {
+    check_kind(cx, expected, &parsed.value)?;
+    let Decoded { object, unknown } =
+        (expected.decode)(parsed.value).map_err(|e| expected.cannot(e))?;
+    let validation = validation.unwrap_or_default();
+    if validation != FieldValidation::Ignore && !(unknown.is_empty() && parsed.duplicates.is_empty())
+    {
+        let found = json::in_document_order(text.unwrap_or_default(), &unknown, &parsed.duplicates);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        if validation == FieldValidation::Strict {
+            let list = found.join(", ");
+            return Err(expected.cannot(format_args!("strict decoding error: {list}")));
+        }
+        found.into_iter().for_each(|text| cx.warn(text));
+    }
+    Ok(object)
+}
+
+fn is_yaml(cx: &Context) -> bool {
+    media_type(cx) == "application/yaml"
+}
+
+fn media_type(cx: &Context) -> &str {
+    let header = cx.content_type.as_deref().unwrap_or("application/json");
+    header.split(';').next().unwrap_or_default().trim()
+}
+
+/// Reads the body as JSON or YAML.
+pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
+    let result = match media_type(cx) {
+        "application/json" | "" => json::parse(&cx.body)
+            .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
+            .and_then(an_object),
+        "application/yaml" => yaml::decode(&cx.body).map_err(|e| e.to_string()).and_then(an_object),
+        _ => {
+            return Err(Status::unsupported_media_type(
+                "the body of the request was in an unknown format - accepted media types include: \
+                 application/json, application/yaml, application/vnd.kubernetes.protobuf",
+            ));
+        }
+    };
+    result.map_err(|why| {
+        let start = beginning(&cx.body);
+        Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): {why} ({start})"
+        ))
+    })
+}
+
+fn an_object(parsed: Parsed) -> Result<Parsed, String> {
+    match parsed.value {
+        Value::Object(_) => Ok(parsed),
+        Value::Null => {
+            Ok(Parsed { value: Value::Object(serde_json::Map::new()), ..parsed })
+        }
+        _ => Err("couldn't get version/kind; json parse error: the document is not an object"
+            .to_owned()),
+    }
+}
+
+/// The beginning of a body for a message: as text where it looks like JSON, else in hexadecimal.
+fn beginning(body: &[u8]) -> String {
+    const SHOWN_BYTES: usize = 30;
+    let shown = &body[..body.len().min(SHOWN_BYTES)];
+    let more = if body.len() > SHOWN_BYTES { " ..." } else { "" };
+    match shown.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(shown)),
+        Some(_) => {
+            let hex: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{hex}{more}")
+        }
+    }
+}
+
+/// Refuses a body that says it is something else than the path names.
+fn check_kind(cx: &Context, expected: Expected<'_>, value: &Value) -> Result<(), Status> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|s| !s.is_empty());
+    let kind = text("kind").unwrap_or(expected.kind);
+    let api_version = text("apiVersion").unwrap_or(expected.api_version);
+    if kind == expected.kind && api_version == expected.api_version {
+        return Ok(());
+    }
+    let known = cx.resource.kind.versions.iter().any(|v| v.api_version == api_version);
+    if kind == expected.kind && known {
+        return Err(Status::bad_request(format!(
+            "the API version in the data ({api_version}) does not match the expected API version \
+             ({})",
+            expected.api_version
+        )));
+    }
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    let why = format!("no kind {kind:?} is registered for version {api_version:?}");
+    Err(cannot(kind, version, expected.kind, why))
+}

@@ -1,0 +1,136 @@
+//! POST to a collection.
+
+use super::body::{self, Expected};
+use super::{Context, fields};
+use crate::admission::Operation;
+use crate::names;
+use crate::reply::Reply;
+use crate::store::Store;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use pintle_meta::options::CreateOptions;
+use pintle_meta::validation::validate_object_meta;
+use pintle_meta::{FieldErrors, KindInfo, Object, Status};
+
+/// How often a generated name is tried.
+const GENERATED_NAME_TRIES: usize = 8;
+
+/// POST to a collection.
+pub(super) async fn create(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let options = CreateOptions::from_query(&cx.query)?;
+    let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
+    own_namespace(cx, object.meta_mut())?;
+    if object.meta().resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
+        let why = "resourceVersion should not be set on objects to be created";
+        return Err(Status::plain(why));
+    }
+    let manager = fields::manager(cx, &options.field_manager);
+    fields::track(cx, None, object.as_mut(), &manager)?;
+    finish(cx, store, object, options.dry_run).await
+}
+
+/// Admits, prepares, validates and stores a new object.
+pub(super) async fn finish(
+    cx: &Context,
+    store: &Store,
+    mut object: Box<dyn Object>,
+    dry_run: bool,
+) -> Result<Reply, Status> {
+    let given = object.name().to_owned();
+    let attributes = cx.attributes(Operation::Create, &given, None);
+    cx.plugins.mutate(&attributes, object.as_mut()).await?;
+    own_metadata(cx, object.meta_mut());
+    if let Some(status) = &cx.resource.status {
+        if !status.main_may_write {
+            (status.clear)(object.as_mut());
+        }
+    }
+    let hooks = cx.resource.kind.hooks;
+    (hooks.prepare_create)(object.as_mut(), &cx.request);
+    let base = match object.meta().generate_name.as_deref() {
+        Some(base) if !base.is_empty() && object.name().is_empty() => Some(base.to_owned()),
+        _ => None,
+    };
+    for _ in 0..GENERATED_NAME_TRIES {
+        if let Some(base) = &base {
+            object.meta_mut().name = Some(names::generate(base));
+        }
+        validate(cx, object.as_ref())?;
+        let name = object.name().to_owned();
+        let attributes = cx.attributes(Operation::Create, &name, None);
+        cx.plugins.validate(&attributes, Some(object.as_ref())).await?;
+        let key = Store::key(object.namespace(), &name);
+        let created = if dry_run {
+            match store.get_stored(&key).await? {
+                Some(_) => None,
+                None => Some(store.written(&key, object.as_ref(), 0)?),
+            }
+        } else {
+            store.create(&key, object.as_ref()).await?
+        };
+        if let Some(entry) = created {
+            (hooks.warnings)(object.as_ref()).into_iter().for_each(|text| cx.warn(text));
+            return Ok(Reply::Object { code: 201, entry });
+        }
+        if base.is_none() {
+            return Err(taken(cx, store, &key, &name).await);
+        }
+    }
+    Err(exhausted(cx, object.name()))
+}
+
+/// 409; an object that is about to go says so.
+async fn taken(cx: &Context, store: &Store, key: &str, name: &str) -> Status {
+    let mut status = Status::already_exists(&cx.group_resource(), name);
+    let stored = store.get_stored(key).await.ok().flatten();
+    let going = stored.and_then(|entry| store.decode(&entry).ok());
+    if going.is_some_and(|object| object.meta().deletion_timestamp.is_some()) {
+        status.message = format!("object is being deleted: {}", status.message);
+    }
+    status
+}
+
+fn exhausted(cx: &Context, name: &str) -> Status {
+    let mut status = Status::already_exists(&cx.group_resource(), name);
+    status.message += ", the server was not able to generate a unique name for the object";
+    status.retry_after(1)
+}
+
+/// The namespace of the path is that of the object.
+pub(super) fn own_namespace(cx: &Context, meta: &mut ObjectMeta) -> Result<(), Status> {
+    let path = &cx.request.namespace;
+    match meta.namespace.as_deref().unwrap_or_default() {
+        "" if path.is_empty() => meta.namespace = None,
+        "" => meta.namespace = Some(path.clone()),
+        namespace if namespace == path || path.is_empty() => {}
+        _ => {
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the \
+                 request",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Sets what a client cannot set.
+fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
+    meta.deletion_timestamp = None;
+    meta.deletion_grace_period_seconds = None;
+    meta.self_link = None;
+    meta.uid = Some(names::uid());
+    meta.creation_timestamp = Some(Time(names::whole_second(cx.request.time)));
+}
+
+/// What is wrong with the metadata is only asked of an object that the kind finds nothing wrong with.
+fn validate(cx: &Context, object: &dyn Object) -> Result<(), Status> {
+    let kind: &KindInfo = &cx.resource.kind;
+    let mut errors = FieldErrors::new();
+    (kind.hooks.validate)(object, &mut errors);
+    if errors.is_empty() {
+        validate_object_meta(object.meta(), kind.namespaced, kind.name_rule, &mut errors);
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid(&kind.group, &kind.kind, object.name(), &errors))
+}

@@ -1,0 +1,35 @@
+//! GET of one object.
+
+use super::Context;
+use crate::part::Part;
+use crate::reply::Reply;
+use crate::store::Store;
+use pintle_meta::options::{GetOptions, ReadAt};
+use pintle_meta::{GroupResource, Reason, Status};
+
+/// GET of an object, or of its status, which is the same document.
+pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let entry = store.get(&cx.key(), read_at(cx)?).await?;
+    Ok(Reply::Object { code: 200, entry })
+}
+
+/// GET of a part.
+pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+    let entry = store.get(&cx.key(), read_at(cx)?).await.map_err(|status| {
+        let resource = format!("{}/{}", cx.resource.kind.plural, part.name);
+        let on = GroupResource { group: cx.resource.kind.group.clone(), resource };
+        match status.is(Reason::NotFound) {
+            true => Status::not_found(&on, &cx.request.name),
+            false => status,
+        }
+    })?;
+    let object = store.decode(&entry)?;
+    let part_object = (part.get)(object.as_ref());
+    let encoded = (part.body.encode)(part_object.as_ref(), Some(entry.revision));
+    let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
+    Ok(Reply::Other { code: 200, json })
+}
+
+fn read_at(cx: &Context) -> Result<ReadAt, Status> {
+    GetOptions::from_query(&cx.query)?.read_at()
+}

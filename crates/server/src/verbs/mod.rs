@@ -1,0 +1,178 @@
+//! What can be asked of a resource, one file for each verb.
+
+mod body;
+mod connect;
+mod create;
+mod delete;
+mod delete_collection;
+mod fields;
+mod get;
+mod list;
+mod own;
+mod patch;
+mod replace;
+mod select;
+mod update;
+mod watch;
+
+use crate::admission::{Attributes, Operation, Plugins};
+use crate::negotiate::Format;
+use crate::registry::{Backing, Resource, Subresource};
+use crate::reply::Reply;
+use crate::serve::Shutdown;
+use crate::shape::{Include, Shape};
+use crate::store::Store;
+use bytes::Bytes;
+use pintle_meta::{GroupResource, Object, Request, Status, VersionInfo};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A request for a resource, with everything that a verb may need.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub resource: Arc<Resource>,
+    /// The position of the version in the kind.
+    pub version: usize,
+    pub request: Request,
+    pub query: Vec<(String, String)>,
+    pub content_type: Option<String>,
+    pub body: Bytes,
+    /// Who owns the fields that are written, where the client does not say: the beginning of its
+    /// user agent.
+    pub manager: String,
+    pub format: Format,
+    pub legacy_watch: bool,
+    pub plugins: Plugins,
+    pub shutdown: Shutdown,
+    warnings: Arc<Mutex<Vec<String>>>,
+}
+
+impl Context {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, read everywhere")]
+    pub(crate) fn new(
+        (resource, version): (Arc<Resource>, usize),
+        request: Request,
+        query: Vec<(String, String)>,
+        (content_type, body): (Option<String>, Bytes),
+        manager: String,
+        format: Format,
+        legacy_watch: bool,
+        plugins: Plugins,
+        shutdown: Shutdown,
+    ) -> Self {
+        let warnings = Arc::default();
+        Self {
+            resource,
+            version,
+            request,
+            query,
+            content_type,
+            body,
+            manager,
+            format,
+            legacy_watch,
+            plugins,
+            shutdown,
+            warnings,
+        }
+    }
+
+    /// Adds a text that the client gets in a `Warning` header.
+    pub(crate) fn warn(&self, warning: impl Into<String>) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.into());
+    }
+
+    /// The warnings so far.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The version of the path.
+    pub(crate) fn version(&self) -> &VersionInfo {
+        &self.resource.kind.versions[self.version]
+    }
+
+    /// The resource, for messages.
+    pub(crate) fn group_resource(&self) -> GroupResource {
+        self.resource.group_resource()
+    }
+
+    /// The key of the object that the path names.
+    pub(crate) fn key(&self) -> String {
+        Store::key(&self.request.namespace, &self.request.name)
+    }
+
+    /// How the client wants to see objects.
+    pub(crate) fn shape(&self) -> Result<Shape, Status> {
+        let asked = crate::request::query_value(&self.query, "includeObject").unwrap_or_default();
+        let include = match asked {
+            "" | "Metadata" => Include::Metadata,
+            "Object" => Include::Object,
+            "None" => Include::Nothing,
+            other => {
+                let is_table = self.format.transform == crate::negotiate::Transform::Table;
+                if is_table {
+                    return Err(Status::bad_request(format!(
+                        "Unable to convert to Table as requested: includeObject: Invalid value: \
+                         {other:?}: must be 'Metadata', 'Object', 'None', or empty"
+                    )));
+                }
+                Include::Metadata
+            }
+        };
+        Ok(Shape {
+            kind: Arc::clone(&self.resource.kind),
+            version: self.version,
+            transform: self.format.transform,
+            beta: self.format.beta,
+            include,
+            now: self.request.time,
+        })
+    }
+
+    /// What admission plugins are told.
+    fn attributes<'a>(
+        &'a self,
+        operation: Operation,
+        name: &'a str,
+        old: Option<&'a dyn Object>,
+    ) -> Attributes<'a> {
+        Attributes { request: &self.request, operation, name, old }
+    }
+}
+
+/// Answers a request for a resource.
+pub(crate) async fn serve(cx: &Context) -> Result<Reply, Status> {
+    let store = match &cx.resource.backing {
+        Backing::Store(store) => store,
+        Backing::Rest(rest) => return own::serve(cx, rest.as_ref()).await,
+    };
+    if !cx.request.subresource.is_empty() {
+        return serve_subresource(cx, store).await;
+    }
+    match cx.request.verb {
+        "get" => get::object(cx, store).await,
+        "list" => list::list(cx, store).await,
+        "watch" => watch::watch(cx, store).await,
+        "create" => create::create(cx, store).await,
+        "update" => update::object(cx, store).await,
+        "patch" => patch::object(cx, store).await,
+        "delete" => delete::object(cx, store).await,
+        "deletecollection" => delete_collection::delete(cx, store).await,
+        _ => Err(Status::method_not_allowed()),
+    }
+}
+
+async fn serve_subresource(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let subresource = cx.resource.subresource(cx.version, &cx.request.subresource);
+    match (subresource, cx.request.verb) {
+        (None, _) => Err(Status::unknown_path()),
+        (Some(Subresource::Status(_)), "get") => get::object(cx, store).await,
+        (Some(Subresource::Status(part)), "update") => update::status(cx, store, part).await,
+        (Some(Subresource::Status(part)), "patch") => patch::status(cx, store, part).await,
+        (Some(Subresource::Part(part)), "get") => get::part(cx, store, part).await,
+        (Some(Subresource::Part(part)), "update") => update::part(cx, store, part).await,
+        (Some(Subresource::Part(part)), "patch") => patch::part(cx, store, part).await,
+        (Some(Subresource::Action(action)), "create") => connect::call(cx, store, action).await,
+        (Some(_), _) => Err(Status::method_not_allowed()),
+    }
+}

@@ -1,0 +1,160 @@
+//! PATCH of an object or of a part of it.
+
+use super::body::{self, Expected};
+use super::replace::{Update, replace};
+use super::{Context, fields, update};
+use crate::cache::Entry;
+use crate::part::{Part, StatusPart};
+use crate::registry::Subresource;
+use crate::reply::Reply;
+use crate::store::Store;
+use pintle_meta::json::Parsed;
+use pintle_meta::options::{FieldValidation, PatchOptions};
+use pintle_meta::patch::{Error, JsonPatch, MergePatch};
+use pintle_meta::{Object, Status};
+use serde_json::Value;
+
+/// A patch that has been read.
+enum Patch {
+    Json(JsonPatch),
+    Merge(MergePatch),
+}
+
+impl Patch {
+    fn read(cx: &Context) -> Result<Self, Status> {
+        let patch = match media_type(cx) {
+            "application/json-patch+json" => JsonPatch::decode(&cx.body).map(Self::Json),
+            "application/merge-patch+json" => MergePatch::decode(&cx.body).map(Self::Merge),
+            _ => {
+                let message = "415: Unsupported Media Type";
+                return Err(Status::unsupported_media_type(message).with_empty_details());
+            }
+        };
+        patch.map_err(refuse)
+    }
+
+    fn findings(&self) -> &[String] {
+        match self {
+            Self::Json(patch) => patch.findings(),
+            Self::Merge(patch) => patch.findings(),
+        }
+    }
+
+    fn apply(&self, object: Value) -> Result<Value, Status> {
+        match self {
+            Self::Json(patch) => patch.apply(object).map_err(refuse),
+            Self::Merge(patch) => Ok(patch.apply(object)),
+        }
+    }
+}
+
+fn media_type(cx: &Context) -> &str {
+    let header = cx.content_type.as_deref().unwrap_or_default();
+    header.split(';').next().unwrap_or_default().trim()
+}
+
+fn refuse(error: Error) -> Status {
+    let status = match &error {
+        Error::Undecodable(_) | Error::BadFormat(_) => Status::bad_request(error.to_string()),
+        Error::CannotApply(_) | Error::TooLarge(_) => Status::patch_failed(),
+        Error::TooManyOperations(_) => Status::too_large(&error),
+        Error::Internal(_) => Status::plain(error.to_string()),
+    };
+    status.caused_by(error)
+}
+
+/// PATCH of an object.
+pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let (patch, options) = read(cx)?;
+    let update = Update {
+        on: None,
+        dry_run: options.dry_run,
+        manager: fields::manager(cx, &options.field_manager),
+        make: Box::new(|stored| {
+            let (_, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)
+        }),
+    };
+    replace(cx, store, &update).await
+}
+
+/// PATCH of a status.
+pub(super) async fn status(
+    cx: &Context,
+    store: &Store,
+    part: &StatusPart,
+) -> Result<Reply, Status> {
+    let (patch, options) = read(cx)?;
+    let update = Update {
+        on: Some(Subresource::Status(part)),
+        dry_run: options.dry_run,
+        manager: fields::manager(cx, &options.field_manager),
+        make: Box::new(|stored| {
+            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let new = patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)?;
+            Ok(update::with_status(part, Some(old), new.as_ref()))
+        }),
+    };
+    replace(cx, store, &update).await
+}
+
+/// PATCH of a part.
+pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+    let (patch, options) = read(cx)?;
+    let update = Update {
+        on: Some(Subresource::Part(part)),
+        dry_run: options.dry_run,
+        manager: fields::manager(cx, &options.field_manager),
+        make: Box::new(|stored| {
+            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let shown = (part.get)(old);
+            let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
+            let bytes = encoded.map_err(|e| Status::internal(&e))?.bytes;
+            let value = serde_json::from_slice(&bytes).map_err(|e| Status::internal(&e))?;
+            let new = patched(cx, &patch, value, update::expected(part), &options)?;
+            update::with_part(cx, part, Some(old), new.as_ref())
+        }),
+    };
+    update::show(part, store, replace(cx, store, &update).await?)
+}
+
+fn read(cx: &Context) -> Result<(Patch, PatchOptions), Status> {
+    let patch = Patch::read(cx)?;
+    let options = PatchOptions::from_query(&cx.query, false)?;
+    Ok((patch, options))
+}
+
+/// The stored object as the client sees it.
+fn current(cx: &Context, entry: &Entry) -> Result<Value, Status> {
+    let encoded = entry.encoded(&cx.resource.kind, cx.version);
+    let encoded = encoded.ok_or_else(|| Status::internal("the object has no such version"))?;
+    serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))
+}
+
+/// Applies a patch to a document, and reads the result as an object again.
+fn patched(
+    cx: &Context,
+    patch: &Patch,
+    current: Value,
+    expected: Expected<'_>,
+    options: &PatchOptions,
+) -> Result<Box<dyn Object>, Status> {
+    let validation = options.field_validation.unwrap_or_default();
+    let value = patch.apply(current)?;
+    if !value.is_object() {
+        return Err(Status::patch_failed());
+    }
+    let duplicates = match validation {
+        FieldValidation::Ignore => Vec::new(),
+        FieldValidation::Warn | FieldValidation::Strict => patch.findings().to_vec(),
+    };
+    if validation == FieldValidation::Strict && !duplicates.is_empty() {
+        let list = duplicates.join(", ");
+        return Err(Status::bad_request(format!("strict decoding error: {list}")));
+    }
+    duplicates.into_iter().for_each(|text| cx.warn(text));
+    let parsed = Parsed { value, duplicates: Vec::new() };
+    let object = body::from_parsed(cx, expected, parsed, None, Some(validation))?;
+    update::check_name(cx, object.as_ref())?;
+    Ok(object)
+}

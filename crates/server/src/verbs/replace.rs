@@ -1,0 +1,212 @@
+//! The loop behind every update: read, change, check, write if nothing came between.
+
+use super::{Context, create, fields};
+use crate::admission::Operation;
+use crate::cache::Entry;
+use crate::registry::Subresource;
+use crate::reply::Reply;
+use crate::store::Store;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use pintle_meta::options::parse_resource_version;
+use pintle_meta::validation::{validate_object_meta, validate_object_meta_update};
+use pintle_meta::{FieldErrors, Object, Status};
+use std::sync::Arc;
+
+/// How often an update is tried again because somebody else was faster.
+const CONFLICT_TRIES_MAX: usize = 100;
+
+/// An update that is to be made.
+pub(super) struct Update<'a> {
+    /// The subresource that is written, or `None` for the object itself.
+    pub on: Option<Subresource<'a>>,
+    pub dry_run: bool,
+    /// Who owns the fields that change.
+    pub manager: String,
+    /// Makes the new object of the one that is stored, or of none where it is to be created.
+    pub make: Make<'a>,
+}
+
+/// Makes a new object; the stored one comes decoded and as it is in the cache.
+pub(super) type Make<'a> =
+    Box<dyn Fn(Option<(&dyn Object, &Entry)>) -> Result<Box<dyn Object>, Status> + Send + Sync + 'a>;
+
+/// The end of one try.
+enum Outcome {
+    Written(Reply),
+    Overtaken,
+}
+
+/// Makes an update, as often as it takes.
+pub(super) async fn replace(
+    cx: &Context,
+    store: &Store,
+    update: &Update<'_>,
+) -> Result<Reply, Status> {
+    let key = cx.key();
+    // The cache is a good guess. Whatever goes wrong with it is tried once more on the stored
+    // object, so a cache that lags costs a read and never a wrong answer.
+    let mut entry = store.cache().get(&key);
+    let mut guessed = true;
+    for _ in 0..CONFLICT_TRIES_MAX {
+        match attempt(cx, store, update, &key, entry.as_deref()).await {
+            Ok(Outcome::Written(reply)) => return Ok(reply),
+            Err(status) if !guessed => return Err(status),
+            Err(status) => {
+                let stored = store.get_stored(&key).await?;
+                let same = |a: &Arc<Entry>, b: &Arc<Entry>| a.revision == b.revision;
+                let unchanged = match (&entry, &stored) {
+                    (Some(a), Some(b)) => same(a, b),
+                    (None, None) => true,
+                    _ => false,
+                };
+                if unchanged {
+                    return Err(status);
+                }
+                entry = stored;
+            }
+            Ok(Outcome::Overtaken) => entry = store.get_stored(&key).await?,
+        }
+        guessed = false;
+    }
+    Err(Status::modified(&cx.group_resource(), &cx.request.name))
+}
+
+async fn attempt(
+    cx: &Context,
+    store: &Store,
+    update: &Update<'_>,
+    key: &str,
+    entry: Option<&Entry>,
+) -> Result<Outcome, Status> {
+    let Some(entry) = entry else { return create(cx, store, update, key).await };
+    let old = store.decode(entry)?;
+    let mut new = (update.make)(Some((old.as_ref(), entry)))?;
+    create::own_namespace(cx, new.meta_mut())?;
+    check_preconditions(cx, new.meta(), old.as_ref(), entry)?;
+    if !matches!(update.on, Some(Subresource::Part(_))) {
+        fields::track(cx, Some(old.as_ref()), new.as_mut(), &update.manager)?;
+    }
+    let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
+    cx.plugins.mutate(&attributes, new.as_mut()).await?;
+    keep_metadata(new.meta_mut(), old.meta());
+    prepare(cx, update, new.as_mut(), old.as_ref());
+    validate(cx, update, new.as_ref(), old.as_ref())?;
+    cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
+    (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
+    write(store, update, key, new.as_ref(), entry).await
+}
+
+/// An update of an object that does not exist creates it, where the kind allows that.
+async fn create(
+    cx: &Context,
+    store: &Store,
+    update: &Update<'_>,
+    key: &str,
+) -> Result<Outcome, Status> {
+    if !cx.resource.kind.allows_create_on_update || update.on.is_some() {
+        return Err(store.not_found(key));
+    }
+    let mut object = (update.make)(None)?;
+    create::own_namespace(cx, object.meta_mut())?;
+    object.meta_mut().resource_version = None;
+    fields::track(cx, None, object.as_mut(), &update.manager)?;
+    create::finish(cx, store, object, update.dry_run).await.map(Outcome::Written)
+}
+
+/// The UID and the resource version in a body must be those that are stored.
+fn check_preconditions(
+    cx: &Context,
+    new: &ObjectMeta,
+    old: &dyn Object,
+    entry: &Entry,
+) -> Result<(), Status> {
+    let on = cx.group_resource();
+    let name = &cx.request.name;
+    if let Some(uid) = new.uid.as_deref().filter(|uid| !uid.is_empty() && *uid != old.uid()) {
+        let stored = old.uid();
+        let why = format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
+        );
+        return Err(Status::conflict(&on, name, why));
+    }
+    match new.resource_version.as_deref().unwrap_or_default() {
+        "" if cx.resource.kind.allows_unconditional_update => Ok(()),
+        "" => {
+            let mut errors = FieldErrors::new();
+            errors.invalid("metadata.resourceVersion", 0, "must be specified for an update");
+            Err(Status::invalid(&on.group, &on.resource, name, &errors))
+        }
+        version if parse_resource_version(version)? == entry.revision => Ok(()),
+        _ => Err(Status::modified(&on, name)),
+    }
+}
+
+/// Restores what a client cannot change.
+fn keep_metadata(new: &mut ObjectMeta, old: &ObjectMeta) {
+    new.generation = old.generation;
+    new.self_link = None;
+    new.uid.clone_from(&old.uid);
+    new.creation_timestamp.clone_from(&old.creation_timestamp);
+    new.deletion_timestamp.clone_from(&old.deletion_timestamp);
+    new.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+}
+
+/// What a write to this subresource may not change is taken from the stored object.
+fn prepare(cx: &Context, update: &Update<'_>, new: &mut dyn Object, old: &dyn Object) {
+    match (update.on, &cx.resource.status) {
+        (Some(Subresource::Status(_)), _) => {
+            new.meta_mut().owner_references.clone_from(&old.meta().owner_references);
+        }
+        (None, Some(status)) if !status.main_may_write => (status.copy)(new, old),
+        _ => {}
+    }
+    (cx.resource.kind.hooks.prepare_update)(new, old, &cx.request);
+}
+
+fn validate(
+    cx: &Context,
+    update: &Update<'_>,
+    new: &dyn Object,
+    old: &dyn Object,
+) -> Result<(), Status> {
+    let kind = &cx.resource.kind;
+    let mut errors = FieldErrors::new();
+    validate_object_meta(new.meta(), kind.namespaced, kind.name_rule, &mut errors);
+    validate_object_meta_update(new.meta(), old.meta(), &mut errors);
+    // A status must be writable even where the rest breaks rules made since it was written.
+    if !matches!(update.on, Some(Subresource::Status(_))) {
+        (kind.hooks.validate_update)(new, old, &mut errors);
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Status::invalid(&kind.group, &kind.kind, new.name(), &errors))
+}
+
+async fn write(
+    store: &Store,
+    update: &Update<'_>,
+    key: &str,
+    new: &dyn Object,
+    entry: &Entry,
+) -> Result<Outcome, Status> {
+    let unchanged = store.written(key, new, entry.revision)?;
+    let done = |entry| Outcome::Written(Reply::Object { code: 200, entry });
+    // The same bytes at the same revision: there is nothing to write, and nobody is told.
+    if unchanged.bytes() == entry.bytes() || update.dry_run {
+        return Ok(done(unchanged));
+    }
+    if is_released(new.meta()) {
+        let gone = store.delete(key, entry.revision).await?;
+        return Ok(if gone { done(unchanged) } else { Outcome::Overtaken });
+    }
+    let written = store.update(key, new, entry.revision).await?;
+    Ok(written.map_or(Outcome::Overtaken, done))
+}
+
+/// Whether an object that is being deleted has nothing left to wait for.
+fn is_released(meta: &ObjectMeta) -> bool {
+    meta.deletion_timestamp.is_some()
+        && meta.finalizers.as_ref().is_none_or(Vec::is_empty)
+        && meta.deletion_grace_period_seconds.unwrap_or_default() == 0
+}

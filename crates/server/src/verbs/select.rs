@@ -1,0 +1,63 @@
+//! Which objects a list, a watch or a deletion of a collection is about.
+
+use super::Context;
+use crate::cache::Entry;
+use pintle_meta::Status;
+use pintle_meta::options::ListOptions;
+use pintle_meta::selector::{FieldSelector, LabelSelector};
+
+/// A namespace, or all of them, and selectors.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    /// What keys begin with: `""` or `namespace/`.
+    pub prefix: String,
+    labels: LabelSelector,
+    fields: FieldSelector,
+}
+
+const KNOWN_FIELDS: [&str; 2] = ["metadata.name", "metadata.namespace"];
+
+impl Selection {
+    /// The objects that the path and the options select.
+    pub(super) fn new(cx: &Context, options: &ListOptions) -> Result<Self, Status> {
+        options.field_selector.check_known(&KNOWN_FIELDS).map_err(Status::bad_request)?;
+        let mut fields = options.field_selector.clone();
+        if !cx.request.name.is_empty() {
+            // Only the old watch paths have a name here.
+            match fields.requires_exact("metadata.name") {
+                None => fields = FieldSelector::equal("metadata.name", &cx.request.name),
+                Some(name) if name == cx.request.name => {}
+                Some(_) => {
+                    let why = "both a name and a field selector that contradicts it were given";
+                    return Err(Status::bad_request(why));
+                }
+            }
+        }
+        let prefix = match cx.request.namespace.as_str() {
+            "" => String::new(),
+            namespace => format!("{namespace}/"),
+        };
+        Ok(Self { prefix, labels: options.label_selector.clone(), fields })
+    }
+
+    /// Whether every object below the prefix is selected.
+    pub(super) fn is_everything(&self) -> bool {
+        self.labels.is_everything() && self.fields.is_everything()
+    }
+
+    /// The key of the only object that can be selected, where there is only one.
+    pub(super) fn only_key(&self, namespaced: bool) -> Option<String> {
+        let name = self.fields.requires_exact("metadata.name")?;
+        (!namespaced || !self.prefix.is_empty()).then(|| format!("{}{name}", self.prefix))
+    }
+
+    /// Whether an object below the prefix is selected.
+    pub(super) fn matches(&self, entry: &Entry) -> bool {
+        self.labels.matches(|key| entry.label(key))
+            && self.fields.matches(|field| match field {
+                "metadata.name" => Some(entry.name()),
+                "metadata.namespace" => Some(entry.namespace()),
+                _ => None,
+            })
+    }
+}

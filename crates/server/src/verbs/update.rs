@@ -1,0 +1,120 @@
+//! PUT of an object or of a part of it.
+
+use super::body::{self, Expected};
+use super::replace::{Update, replace};
+use super::{Context, fields};
+use crate::part::{Part, StatusPart};
+use crate::registry::Subresource;
+use crate::reply::Reply;
+use crate::store::Store;
+use pintle_meta::options::UpdateOptions;
+use pintle_meta::{Object, Status};
+
+/// PUT of an object.
+pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let options = UpdateOptions::from_query(&cx.query)?;
+    let object = body::object(cx, Expected::object(cx), options.field_validation)?;
+    check_name(cx, object.as_ref())?;
+    let update = Update {
+        on: None,
+        dry_run: options.dry_run,
+        manager: fields::manager(cx, &options.field_manager),
+        make: Box::new(|_| Ok(object.boxed_clone())),
+    };
+    replace(cx, store, &update).await
+}
+
+/// PUT of a status: the status and the metadata are the client's, the rest stays.
+pub(super) async fn status(
+    cx: &Context,
+    store: &Store,
+    part: &StatusPart,
+) -> Result<Reply, Status> {
+    let options = UpdateOptions::from_query(&cx.query)?;
+    let object = body::object(cx, Expected::object(cx), options.field_validation)?;
+    check_name(cx, object.as_ref())?;
+    let update = Update {
+        on: Some(Subresource::Status(part)),
+        dry_run: options.dry_run,
+        manager: fields::manager(cx, &options.field_manager),
+        make: Box::new(|stored| Ok(with_status(part, stored.map(|(old, _)| old), object.as_ref()))),
+    };
+    replace(cx, store, &update).await
+}
+
+/// The stored object with the status and the metadata of another.
+pub(super) fn with_status(
+    part: &StatusPart,
+    old: Option<&dyn Object>,
+    from: &dyn Object,
+) -> Box<dyn Object> {
+    let Some(old) = old else { return from.boxed_clone() };
+    let mut new = old.boxed_clone();
+    (part.copy)(new.as_mut(), from);
+    new.meta_mut().clone_from(from.meta());
+    new
+}
+
+/// PUT of a part.
+pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+    let options = UpdateOptions::from_query(&cx.query)?;
+    let expected = expected(part);
+    let body = body::object(cx, expected, options.field_validation)?;
+    check_name(cx, body.as_ref())?;
+    let update = Update {
+        on: Some(Subresource::Part(part)),
+        dry_run: options.dry_run,
+        manager: fields::manager(cx, &options.field_manager),
+        make: Box::new(|stored| with_part(cx, part, stored.map(|(old, _)| old), body.as_ref())),
+    };
+    show(part, store, replace(cx, store, &update).await?)
+}
+
+/// What the body of a part must be.
+pub(super) fn expected(part: &Part) -> Expected<'_> {
+    Expected {
+        kind: &part.body.kind,
+        api_version: &part.body.api_version,
+        decode: part.body.decode,
+    }
+}
+
+/// The stored object with a part of it replaced.
+pub(super) fn with_part(
+    cx: &Context,
+    part: &Part,
+    old: Option<&dyn Object>,
+    body: &dyn Object,
+) -> Result<Box<dyn Object>, Status> {
+    let missing = || Status::not_found(&cx.group_resource(), &cx.request.name);
+    let mut new = old.ok_or_else(missing)?.boxed_clone();
+    (part.set)(new.as_mut(), body.boxed_clone());
+    let meta = new.meta_mut();
+    meta.resource_version.clone_from(&body.meta().resource_version);
+    meta.uid.clone_from(&body.meta().uid);
+    Ok(new)
+}
+
+/// The answer to a write of a part: the part as it is now.
+pub(super) fn show(part: &Part, store: &Store, reply: Reply) -> Result<Reply, Status> {
+    let Reply::Object { code, entry } = reply else { return Ok(reply) };
+    let object = store.decode(&entry)?;
+    let shown = (part.get)(object.as_ref());
+    let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
+    let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
+    Ok(Reply::Other { code, json })
+}
+
+/// The name in the body must be that of the path.
+pub(super) fn check_name(cx: &Context, object: &dyn Object) -> Result<(), Status> {
+    let path = &cx.request.name;
+    match object.name() {
+        "" => Err(Status::bad_request(format!(
+            "the name of the object ({path} based on URL) was undeterminable: name must be provided"
+        ))),
+        name if name == path => Ok(()),
+        name => Err(Status::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({path})"
+        ))),
+    }
+}

@@ -1,0 +1,253 @@
+//! GET of a collection with `watch=true`, and the old paths with `watch` in them.
+
+use super::Context;
+use super::select::Selection;
+use crate::cache::{Change, Cursor, Entry, Lagged, Watcher};
+use crate::negotiate::{Media, Transform};
+use crate::reply::Reply;
+use crate::serve::Shutdown;
+use crate::shape::Shape;
+use crate::store::Store;
+use bytes::Bytes;
+use futures::stream;
+use pintle_meta::options::{ListOptions, ReadAt, ResourceVersionMatch, parse_resource_version};
+use pintle_meta::{Status, json};
+use pintle_storage::Revision;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A watch without a time limit of its own ends after this, or up to twice this.
+const WATCH_TIME_MIN: Duration = Duration::from_secs(1800);
+/// How often a watch that allows it is told how far it is.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+/// So long before its end a watch is told how far it is for the last time.
+const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
+/// How many changes are taken from the cache at a time.
+const CHANGES_AT_ONCE: usize = 512;
+/// Events are sent when so many bytes of them have been collected.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// A watch of a collection.
+pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let options = ListOptions::from_query(&cx.query)?;
+    let selection = Selection::new(cx, &options)?;
+    if cx.format.media != Media::Json || cx.format.transform == Transform::PartialList {
+        let accepted = "only the following media types are accepted: \
+                        application/json;stream=watch, \
+                        application/vnd.kubernetes.protobuf;stream=watch";
+        return Err(Status::not_acceptable(accepted));
+    }
+    let shape = cx.shape()?;
+    let version = parse_resource_version(&options.resource_version)?;
+    let initial = options.send_initial_events.unwrap_or(version == 0);
+    let (start, from) = if initial {
+        let at = match (options.resource_version.as_str(), version) {
+            ("", _) if options.resource_version_match == Some(ResourceVersionMatch::Exact) => {
+                ReadAt::Any
+            }
+            ("", _) => ReadAt::Latest,
+            (_, 0) => ReadAt::Any,
+            (_, version) => ReadAt::NotOlderThan(version),
+        };
+        store.freshen(at).await?;
+        let (slice, revision) = store.cache().all(&selection.prefix);
+        (Some(slice.cursor()), revision)
+    } else {
+        store.freshen(ReadAt::Any).await?;
+        (None, version)
+    };
+    let Some(watcher) = store.cache().watch_after(from) else {
+        return Ok(too_old(from, store.cache().floor()));
+    };
+    let time = match options.timeout_seconds.and_then(|s| u64::try_from(s).ok()) {
+        Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
+        _ => WATCH_TIME_MIN + WATCH_TIME_MIN.mul_f64(spread(cx)),
+    };
+    let end = Instant::now() + time;
+    let state = Watching {
+        shape,
+        selection,
+        watcher,
+        initial: start,
+        from,
+        seen: from,
+        bookmarks: options.allow_watch_bookmarks,
+        tell_initial_end: initial && options.allow_watch_bookmarks,
+        api_version: cx.version().api_version.clone(),
+        end,
+        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks))),
+        shutdown: cx.shutdown.clone(),
+        first: true,
+        over: false,
+    };
+    Ok(Reply::Watch(Box::pin(stream::unfold(state, |mut state| async move {
+        let piece = state.next().await?;
+        Some((piece, state))
+    }))))
+}
+
+/// A number from zero to one that differs from watch to watch, so that they do not end together.
+fn spread(cx: &Context) -> f64 {
+    f64::from(cx.request.time.subsec_microsecond()) / 1000.0
+}
+
+fn next_wake(end: Instant, bookmarks: bool) -> Instant {
+    let now = Instant::now();
+    if !bookmarks {
+        return end;
+    }
+    let last = end.checked_sub(BOOKMARK_BEFORE_END).filter(|last| *last > now);
+    last.unwrap_or(end).min(now + BOOKMARK_EVERY)
+}
+
+/// A watch that starts where nothing is remembered gets one event that says so.
+fn too_old(from: Revision, floor: Revision) -> Reply {
+    let status = Status::expired(format!("too old resource version: {from} ({floor})"));
+    let piece = error_event(&status);
+    Reply::Watch(Box::pin(stream::once(async move { piece })))
+}
+
+fn error_event(status: &Status) -> Bytes {
+    let mut out = br#"{"type":"ERROR","object":"#.to_vec();
+    // A status is text and numbers: it cannot fail to be written.
+    let _ = json::write(&mut out, status);
+    out.extend_from_slice(b"}\n");
+    out.into()
+}
+
+/// A watch under way.
+struct Watching {
+    shape: Shape,
+    selection: Selection,
+    watcher: Watcher,
+    /// What is left of the objects that the watch starts with.
+    initial: Option<Cursor>,
+    /// Changes up to this one are not for this watch.
+    from: Revision,
+    /// How far the client is.
+    seen: Revision,
+    bookmarks: bool,
+    tell_initial_end: bool,
+    api_version: String,
+    end: Instant,
+    timer: Pin<Box<Sleep>>,
+    shutdown: Shutdown,
+    first: bool,
+    over: bool,
+}
+
+impl Watching {
+    /// Waits for the next piece of the body; `None` ends it.
+    async fn next(&mut self) -> Option<Bytes> {
+        let mut out = Vec::new();
+        if self.initial.is_some() || self.tell_initial_end {
+            self.write_initial(&mut out);
+            if !out.is_empty() {
+                return Some(out.into());
+            }
+        }
+        while !self.over {
+            tokio::select! {
+                biased;
+                () = self.shutdown.started() => return None,
+                () = &mut self.timer => self.wake(&mut out)?,
+                changes = self.watcher.next(CHANGES_AT_ONCE) => match changes {
+                    Ok((changes, reached)) => {
+                        let from = self.from;
+                        for change in changes.iter().filter(|c| c.new.revision > from) {
+                            self.write_change(change, &mut out);
+                        }
+                        self.seen = self.seen.max(reached);
+                    }
+                    Err(Lagged) => {
+                        self.over = true;
+                        let floor = self.watcher.floor();
+                        let why = format!("too old resource version: {} ({floor})", self.seen);
+                        return Some(error_event(&Status::expired(why)));
+                    }
+                },
+            }
+            if !out.is_empty() {
+                return Some(out.into());
+            }
+        }
+        None
+    }
+
+    /// The time for a bookmark, or the end, has come.
+    fn wake(&mut self, out: &mut Vec<u8>) -> Option<()> {
+        if Instant::now() >= self.end {
+            return None;
+        }
+        self.seen = self.seen.max(self.watcher.seen());
+        self.bookmark(false, out);
+        let next = next_wake(self.end, self.bookmarks);
+        self.timer.as_mut().reset(next);
+        Some(())
+    }
+
+    fn write_initial(&mut self, out: &mut Vec<u8>) {
+        if let Some(mut cursor) = self.initial.take() {
+            while let Some(entry) = cursor.next() {
+                let shown = !entry.removed && self.selection.matches(entry);
+                if shown {
+                    let entry = Arc::clone(entry);
+                    self.event("ADDED", &entry, out);
+                }
+                if out.len() >= PIECE_BYTES {
+                    self.initial = Some(cursor);
+                    return;
+                }
+            }
+        }
+        if std::mem::take(&mut self.tell_initial_end) {
+            self.bookmark(true, out);
+        }
+    }
+
+    /// Shows a change as this watch sees it: an object that leaves the selection is deleted, one
+    /// that enters it is added.
+    fn write_change(&mut self, change: &Change, out: &mut Vec<u8>) {
+        let within = |entry: &Entry| {
+            entry.key.starts_with(&self.selection.prefix) && self.selection.matches(entry)
+        };
+        let was = change.old.as_deref().is_some_and(within);
+        let is = !change.new.removed && within(&change.new);
+        match (was, is) {
+            (false, false) => {}
+            (false, true) => self.event("ADDED", &change.new, out),
+            (true, true) => self.event("MODIFIED", &change.new, out),
+            (true, false) if change.new.removed => self.event("DELETED", &change.new, out),
+            (true, false) => {
+                if let Some(left) = change.left(&self.shape.kind) {
+                    self.event("DELETED", left, out);
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, kind: &str, entry: &Entry, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"type":""#);
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(br#"","object":"#);
+        self.shape.event_object(entry, std::mem::take(&mut self.first), out);
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Tells the client how far it is, and once that it has seen everything there was at the start.
+    fn bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
+        let kind = &self.shape.kind.kind;
+        let (api_version, seen) = (&self.api_version, self.seen);
+        let annotations = match initial_end {
+            true => r#","annotations":{"k8s.io/initial-events-end":"true"}"#,
+            false => "",
+        };
+        let event = format!(
+            r#"{{"type":"BOOKMARK","object":{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{{"resourceVersion":"{seen}"{annotations}}}}}}}"#
+        );
+        out.extend_from_slice(event.as_bytes());
+        out.push(b'\n');
+    }
+}
