@@ -3,13 +3,13 @@
 # ready, runs the command given, or waits for Ctrl-C if there is none. Both processes
 # and the folder are gone afterwards, however it ends.
 #
-#   PORT=16443 ETCD_PORT=12379 ETCD_FLAGS= SERVER_FLAGS= serve.sh [COMMAND...]
+#   PORT=26443 ETCD_PORT=22379 ETCD_FLAGS= SERVER_FLAGS= serve.sh [COMMAND...]
 #
 # The command finds BASE (the server's URL) and WORK (the folder) in its environment.
 set -eu
 bin=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/bin
-port=${PORT:-16443}
-etcd_port=${ETCD_PORT:-12379}
+port=${PORT:-26443}
+etcd_port=${ETCD_PORT:-22379}
 peer=http://127.0.0.1:$((etcd_port + 1))
 client=http://127.0.0.1:$etcd_port
 ready_seconds=60

@@ -90,7 +90,7 @@ const rounds = {
     await objects.create(fooV2('new'));
     const [asNew, asOld] = [await read('old'), await read('new', 'v1')];
     assert.deepEqual([asNew.spec, asNew.status], [{ image: 'busybox:1.36', config: { msg: 'hello' } }, { phase: 'Processing' }]);
-    assert.deepEqual([asOld.spec, asOld.metadata.annotations['spec.image']], [{ msg: 'hello' }, 'nginx']);
+    assert.deepEqual([asOld.spec.msg, asOld.metadata.annotations['spec.image']], ['hello', 'nginx']);
   },
 
   async page() {

@@ -39,7 +39,13 @@ pub fn typed<T: Served>(mut value: Value) -> Result<(T, Vec<String>), Error> {
 
 fn read<T: Served>(value: Value) -> Result<(T, Vec<String>), Error> {
     let mut unknown = Vec::new();
-    let object = serde_ignored::deserialize(value, |path| unknown.push(go_path(&path)))?;
+    let object = serde_ignored::deserialize(value, |path| {
+        let path = go_path(&path);
+        // The derived root does not read its own kind and version, but they are no mistake.
+        if !matches!(path.as_str(), "apiVersion" | "kind") {
+            unknown.push(path);
+        }
+    })?;
     Ok((object, unknown))
 }
 

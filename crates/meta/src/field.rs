@@ -84,12 +84,7 @@ impl FieldErrors {
     }
 
     /// The value breaks a rule.
-    pub fn invalid(
-        &mut self,
-        field: impl Into<String>,
-        value: impl Shown,
-        why: impl fmt::Display,
-    ) {
+    pub fn invalid(&mut self, field: impl Into<String>, value: impl Shown, why: impl fmt::Display) {
         let message = match why.to_string() {
             why if why.is_empty() => format!("Invalid value: {}", value.shown()),
             why => format!("Invalid value: {}: {why}", value.shown()),

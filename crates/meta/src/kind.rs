@@ -136,6 +136,8 @@ pub struct VersionInfo {
     pub has_status: bool,
     /// An object of this version as a hub object, with defaults.
     pub decode: fn(Value) -> Result<Decoded, decode::Error>,
+    /// An object of this version as a hub object, as it is: without defaults.
+    pub convert: fn(Value) -> Result<Box<dyn Object>, decode::Error>,
     /// A hub object in this version, with its resource version.
     pub encode: fn(&dyn Object, Option<u64>) -> Result<Encoded, encode::Error>,
     /// An object of this version with nothing set, as JSON.
@@ -201,6 +203,7 @@ impl KindInfo {
                 hub.set_defaults();
                 Ok(Decoded { object: Box::new(hub), unknown })
             },
+            convert: |value| Ok(Box::new(decode::typed::<V>(value)?.0.up())),
             encode: |object, revision| {
                 let object = V::down(of::<V::Hub>(object).clone());
                 encode::encode(&object, &V::kind(&()), &V::api_version(&()), revision)
@@ -233,6 +236,7 @@ fn hub_version<K: Hub + CustomResourceExt>() -> VersionInfo {
             object.set_defaults();
             Ok(Decoded { object: Box::new(object), unknown })
         },
+        convert: |value| Ok(Box::new(decode::typed::<K>(value)?.0)),
         encode: |object, revision| {
             encode::encode(of::<K>(object), &K::kind(&()), &K::api_version(&()), revision)
         },

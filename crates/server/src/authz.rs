@@ -25,9 +25,7 @@ pub(crate) fn authorize(
         return Ok(Permit(()));
     }
     Err(match target {
-        Target::Other => {
-            Status::forbidden_path(&user.name, &method.as_str().to_lowercase(), path)
-        }
+        Target::Other => Status::forbidden_path(&user.name, &method.as_str().to_lowercase(), path),
         Target::Resource(at) => forbidden(user, at, verb),
     })
 }

@@ -4,6 +4,7 @@ use crate::part::{Action, Call, Part, StatusPart};
 use crate::registry::{Backing, Resource};
 use crate::rest::{AnyRest, Erased, Rest};
 use crate::store::Store;
+use crate::typing::LazyTyping;
 use kube_core::CustomResourceExt;
 use kube_core::object::HasStatus;
 use pintle_meta::kind::{of, of_mut};
@@ -165,6 +166,8 @@ impl Registration {
             Some(rest) => Backing::Rest(rest),
             None => Backing::Store(Store::new(Arc::clone(&kind), Arc::clone(storage), root)),
         };
-        Resource { kind, backing, status: self.status, parts: self.parts, actions: self.actions }
+        let typings = kind.versions.iter().map(|_| LazyTyping::new()).collect();
+        let Self { status, parts, actions, .. } = self;
+        Resource { kind, backing, status, parts, actions, typings }
     }
 }

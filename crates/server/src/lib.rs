@@ -57,6 +57,7 @@ mod server;
 mod shape;
 mod store;
 mod tls;
+mod typing;
 mod verbs;
 mod version;
 

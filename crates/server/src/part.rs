@@ -1,5 +1,6 @@
 //! Subresources: parts of an object that are read and written on their own, and actions on it.
 
+use crate::typing::LazyTyping;
 use async_trait::async_trait;
 use pintle_meta::kind::{of, of_mut};
 use pintle_meta::object::Served;
@@ -22,20 +23,20 @@ pub(crate) struct StatusPart {
 }
 
 /// A part of an object with a kind of its own: GET, PUT and PATCH at `NAME/PART`.
-#[derive(Clone)]
 pub(crate) struct Part {
     pub name: String,
     pub body: BodyKind,
     pub get: Arc<dyn Fn(&dyn Object) -> Box<dyn Object> + Send + Sync>,
     pub set: Arc<dyn Fn(&mut dyn Object, Box<dyn Object>) + Send + Sync>,
+    pub typing: LazyTyping,
 }
 
 /// Something that can be done with an object: POST at `NAME/ACTION`.
-#[derive(Clone)]
 pub(crate) struct Action {
     pub name: String,
     pub body: BodyKind,
     pub call: Arc<dyn Callable>,
+    pub typing: LazyTyping,
 }
 
 /// The kind of a subresource's body with its type out of view.
@@ -102,6 +103,7 @@ impl Part {
                 Box::new(part)
             }),
             set: Arc::new(move |object, part| set(of_mut::<K>(object), of::<P>(&*part).clone())),
+            typing: LazyTyping::new(),
         }
     }
 }
@@ -158,6 +160,7 @@ impl Action {
         R: Future<Output = Result<B, Status>> + Send + 'static,
     {
         let call = Arc::new(Function(function, PhantomData));
-        Self { name: name.to_owned(), body: BodyKind::of::<B>(), call }
+        let typing = LazyTyping::new();
+        Self { name: name.to_owned(), body: BodyKind::of::<B>(), call, typing }
     }
 }

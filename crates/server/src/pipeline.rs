@@ -131,12 +131,7 @@ struct Asking {
 }
 
 /// Answers a request for a resource.
-async fn resource(
-    shared: &Shared,
-    _: Permit,
-    at: ResourcePath,
-    asked: Asking,
-) -> Response<Body> {
+async fn resource(shared: &Shared, _: Permit, at: ResourcePath, asked: Asking) -> Response<Body> {
     let json = Format::JSON;
     let (resource, version) = match route(shared, &at, &asked) {
         Ok(found) => found,
@@ -230,12 +225,7 @@ fn route(
 }
 
 /// Answers what is not a resource.
-async fn other(
-    shared: &Shared,
-    _: Permit,
-    parts: &Parts,
-    received: Timestamp,
-) -> Response<Body> {
+async fn other(shared: &Shared, _: Permit, parts: &Parts, received: Timestamp) -> Response<Body> {
     let path = parts.uri.path();
     if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
         return response;

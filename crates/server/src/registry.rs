@@ -3,6 +3,7 @@
 use crate::part::{Action, Part, StatusPart};
 use crate::rest::AnyRest;
 use crate::store::Store;
+use crate::typing::{LazyTyping, Typing};
 use pintle_meta::{GroupResource, KindInfo};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub(crate) struct Resource {
     pub status: Option<StatusPart>,
     pub parts: Vec<Part>,
     pub actions: Vec<Action>,
+    /// One for each version.
+    pub typings: Box<[LazyTyping]>,
 }
 
 /// Where a resource keeps its objects.
@@ -49,6 +52,12 @@ impl Resource {
             Backing::Store(_) => STORE_VERBS,
             Backing::Rest(rest) => rest.verbs(),
         }
+    }
+
+    /// What the field engines must know of a version.
+    pub(crate) fn typing(&self, version: usize) -> &Typing {
+        let make = || Typing::of_version(&self.kind.versions[version]);
+        self.typings[version].get_or_init(make)
     }
 
     /// The resource, for messages.

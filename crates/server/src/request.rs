@@ -105,8 +105,8 @@ pub(crate) fn query_value<'a>(pairs: &'a [(String, String)], name: &str) -> Opti
 
 /// Whether a parameter is set to something that Kubernetes takes for true.
 pub(crate) fn query_flag(pairs: &[(String, String)], name: &str) -> bool {
-    query_value(pairs, name).is_some_and(|value| !matches!(value, "0" | "f" | "F") && {
-        !value.eq_ignore_ascii_case("false")
+    query_value(pairs, name).is_some_and(|value| {
+        !matches!(value, "0" | "f" | "F") && { !value.eq_ignore_ascii_case("false") }
     })
 }
 

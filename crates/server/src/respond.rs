@@ -11,11 +11,7 @@ use http::{Response, StatusCode};
 use pintle_meta::{Status, json, yaml};
 
 /// Makes the HTTP answer of a verb's result.
-pub(crate) fn reply(
-    reply: Result<Reply, Status>,
-    format: Format,
-    shape: &Shape,
-) -> Response<Body> {
+pub(crate) fn reply(reply: Result<Reply, Status>, format: Format, shape: &Shape) -> Response<Body> {
     match reply {
         Ok(Reply::Object { code, entry }) => {
             if format.transform == Transform::PartialList {
@@ -112,9 +108,7 @@ fn response(code: u16, content_type: &'static str, body: Body) -> Response<Body>
 pub(crate) fn finish(response: &mut Response<Body>, audit_id: &HeaderValue) {
     let headers = response.headers_mut();
     headers.insert("audit-id", audit_id.clone());
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-cache, private"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
 }
 
 /// Adds the `Warning` headers, each text once, cut as Kubernetes cuts them.

@@ -27,7 +27,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use activity::{Activity, Tracked};
 
@@ -40,8 +39,6 @@ pub(crate) use shutdown::signals;
 pub(crate) struct Connection {
     /// The address of the client.
     pub peer: SocketAddr,
-    /// The certificates that the client showed, its own first; empty where it showed none.
-    pub certificates: Vec<CertificateDer<'static>>,
     /// Whether it speaks HTTP/2.
     pub http2: bool,
 }
@@ -177,7 +174,7 @@ where
     /// The handler for the requests of one connection, in the form that hyper asks for.
     fn service(
         &self,
-        connection: Connection,
+        connection: &Arc<Connection>,
         activity: &Arc<Activity>,
     ) -> impl hyper::service::Service<
         Request<Incoming>,
@@ -186,7 +183,7 @@ where
         Future: Send + 'static,
     > + use<H, F, B> {
         let handler = Arc::clone(&self.handler);
-        let (connection, activity) = (Arc::new(connection), Arc::clone(activity));
+        let (connection, activity) = (Arc::clone(connection), Arc::clone(activity));
         hyper::service::service_fn(move |request| {
             let under_way = activity.begin();
             let response = handler(request, Arc::clone(&connection));

@@ -114,10 +114,8 @@ impl Shape {
     fn partial(&self, entry: &Entry, out: &mut Vec<u8>) {
         type_meta("PartialObjectMetadata", self.meta_version(), out);
         out.extend_from_slice(br#","metadata":"#);
-        match entry.encoded(&self.kind, self.version) {
-            Some(encoded) => out.extend_from_slice(encoded.metadata()),
-            None => out.extend_from_slice(b"{}"),
-        }
+        // As in Kubernetes, metadata alone are those of the hub, whatever version was asked for.
+        out.extend_from_slice(entry.metadata());
         out.push(b'}');
     }
 

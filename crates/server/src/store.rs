@@ -24,8 +24,7 @@ impl Store {
     pub(crate) fn new(kind: Arc<KindInfo>, storage: Arc<dyn Storage>, root: &str) -> Self {
         let prefix = format!("{root}/{}/{}/", kind.group, kind.plural).replace("//", "/");
         let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone());
-        let resource =
-            GroupResource { group: kind.group.clone(), resource: kind.plural.clone() };
+        let resource = GroupResource { group: kind.group.clone(), resource: kind.plural.clone() };
         Self { kind, resource, storage, cache, prefix }
     }
 

@@ -28,9 +28,13 @@ fn main() -> ExitCode {
     let foos = Kind::<v2::Foo>::new()
         .version::<v1::Foo>()
         .status_writable_everywhere()
-        .part("config", |foo| v2::Config::new("", foo.spec.config.clone()), |foo, config| {
-            foo.spec.config = config.spec;
-        })
+        .part(
+            "config",
+            |foo| v2::Config::new("", foo.spec.config.clone()),
+            |foo, config| {
+                foo.spec.config = config.spec;
+            },
+        )
         .action("base64", base64::base64);
     Server::new("hello-apiserver")
         .about("Foos that say something, as a Kubernetes API")

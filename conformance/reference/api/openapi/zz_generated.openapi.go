@@ -2820,6 +2820,7 @@ func schema_reference_api_hello_v1_FooSpec(ref common.ReferenceCallback) common.
 					"msg1": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Msg1 provides some verbose information",
+							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -96,9 +96,8 @@ pub fn apply(
     let empty = versions.empty(&manager.api_version).unwrap_or(&nothing);
     let live = live.unwrap_or(empty);
     check_request(live, config, &manager)?;
-    let before =
+    let mut entries =
         read(live).map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
-    let mut entries = before.clone();
     if entries.is_empty() {
         let first = Manager {
             name: BEFORE_FIRST_APPLY.to_owned(),
@@ -109,22 +108,14 @@ pub fn apply(
         record(&change, &mut entries, now)?;
     }
     let one = Apply { versions, live, config, manager: &manager, now };
-    let result = one.run(entries.clone(), force);
-    let mut done = match result {
-        Err(ApplyError::Conflicts(conflicts)) if manager.name == last_applied::MANAGER => {
-            let allowed = last_applied::owned_fields(schema(versions, &manager.api_version)?, live);
-            match last_applied::without(conflicts, allowed.as_ref()) {
-                Some(conflicts) => return Err(ApplyError::Conflicts(conflicts)),
-                None => one.run(entries, true)?,
-            }
-        }
-        result => result?,
+    let done = if manager.name == last_applied::MANAGER {
+        one.run_for_kubectl(entries, force)?
+    } else {
+        one.run(entries, force)?
     };
-    if manager.name == last_applied::MANAGER {
-        done.changed |= last_applied::refresh(&mut done.object, config);
-    }
-    let changed = done.changed || is_other(&before, &done.entries);
-    Ok(Applied { object: done.object, managed_fields: write(done.entries), changed })
+    let managed_fields = write(done.entries);
+    let changed = done.changed || !is_recorded(live, &managed_fields);
+    Ok(Applied { object: done.object, managed_fields, changed })
 }
 
 fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), ApplyError> {
@@ -143,10 +134,20 @@ fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), 
     }
 }
 
-/// Whether entries differ in more than their order.
-fn is_other(before: &[Entry], after: &[Entry]) -> bool {
-    let same = |a: &Entry, b: &Entry| a.manager == b.manager && a.time == b.time && a.set == b.set;
-    before.len() != after.len() || !after.iter().all(|a| before.iter().any(|b| same(a, b)))
+/// Whether an object carries these entries already.
+fn is_recorded(live: &Value, entries: &[ManagedFieldsEntry]) -> bool {
+    let recorded = live["metadata"]["managedFields"].as_array().map_or(&[][..], Vec::as_slice);
+    let same = |recorded: &Value, entry: &ManagedFieldsEntry| {
+        let text = |name: &str| recorded[name].as_str();
+        let time = text("time").and_then(|time| time.parse().ok());
+        text("manager") == entry.manager.as_deref()
+            && text("operation") == entry.operation.as_deref()
+            && text("apiVersion") == entry.api_version.as_deref()
+            && text("subresource").filter(|s| !s.is_empty()) == entry.subresource.as_deref()
+            && time == entry.time.as_ref().map(|time| time.0)
+            && entry.fields_v1.as_ref().is_some_and(|fields| fields.0 == recorded["fieldsV1"])
+    };
+    recorded.len() == entries.len() && recorded.iter().zip(entries).all(|(r, e)| same(r, e))
 }
 
 struct Apply<'a> {
@@ -165,6 +166,23 @@ struct Done {
 }
 
 impl Apply<'_> {
+    /// As [`run`](Self::run), but what kubectl's client-side apply has set is no conflict.
+    fn run_for_kubectl(&self, entries: Vec<Entry>, force: bool) -> Result<Done, ApplyError> {
+        let mut done = match self.run(entries.clone(), force) {
+            Err(ApplyError::Conflicts(conflicts)) => {
+                let schema = schema(self.versions, &self.manager.api_version)?;
+                let allowed = last_applied::owned_fields(schema, self.live);
+                match last_applied::without(conflicts, allowed.as_ref()) {
+                    Some(conflicts) => return Err(ApplyError::Conflicts(conflicts)),
+                    None => self.run(entries, true)?,
+                }
+            }
+            result => result?,
+        };
+        done.changed |= last_applied::refresh(&mut done.object, self.config);
+        Ok(done)
+    }
+
     fn run(&self, mut entries: Vec<Entry>, force: bool) -> Result<Done, ApplyError> {
         let Self { versions, live, config, manager, now } = *self;
         let of = schema(versions, &manager.api_version)?.root();

@@ -2,7 +2,7 @@
 
 use super::MAX_DEPTH;
 use super::element::PathElement;
-use super::items::{sorted, split_run};
+use super::items::{keys_of, sorted, split_run};
 use super::problem::Problem;
 use super::schema::{ListKind, ListNode, Owned, Shape, Type};
 use super::set::FieldSet;
@@ -59,7 +59,7 @@ fn items<'a>(
     depth: usize,
 ) -> Result<FieldSet, Problem> {
     let items = of.of_items(list);
-    let sorted = sorted(list, items, values).map_err(Problem::new)?;
+    let sorted = sorted(keys_of(list, items, values).map_err(Problem::new)?, values);
     let mut rest = &sorted[..];
     let mut set = FieldSet { entries: Vec::with_capacity(rest.len()) };
     while let [(key, first), others @ ..] = split_run(&mut rest) {

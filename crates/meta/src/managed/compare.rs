@@ -2,7 +2,7 @@
 
 use super::MAX_DEPTH;
 use super::element::{PathElement, same};
-use super::items::{ItemKey, sorted, split_run};
+use super::items::{ItemKey, all_differ, keys_of, sorted, split_run};
 use super::problem::Problem;
 use super::schema::{ListKind, ListNode, Owned, Shape, Type};
 use super::set::FieldSet;
@@ -197,8 +197,12 @@ fn items_of<'a>(
     out: &mut Comparison,
 ) -> Result<(), Problem> {
     let items = of.of_items(list);
-    let (old, new) = (sorted(list, items, old), sorted(list, items, new));
-    let (old, new) = (old.map_err(Problem::new)?, new.map_err(Problem::new)?);
+    let keys = |values| keys_of(list, items, values).map_err(Problem::new);
+    let (old_keys, new_keys) = (keys(old)?, keys(new)?);
+    if old_keys == new_keys && all_differ(&new_keys) {
+        return same_items(items, &new_keys, old, new, depth, out);
+    }
+    let (old, new) = (sorted(old_keys, old), sorted(new_keys, new));
     let (mut old, mut new) = (&old[..], &new[..]);
     while let Some(key) = first_key(old, new) {
         let is_next = |rest: &[(ItemKey<'a>, &'a Value)]| {
@@ -239,6 +243,28 @@ fn items_of<'a>(
             }
         };
         out.push(element, change, below);
+    }
+    Ok(())
+}
+
+/// Compares lists that have the same items in the same order, which is what most writes leave.
+fn same_items<'a>(
+    items: Type<'a>,
+    keys: &[ItemKey<'a>],
+    old: &'a [Value],
+    new: &'a [Value],
+    depth: usize,
+    out: &mut Comparison,
+) -> Result<(), Problem> {
+    for ((key, old), new) in keys.iter().zip(old).zip(new) {
+        let mut below = Comparison::default();
+        let element = || key.to_element();
+        let change = walk(items, (Some(old), Some(new)), depth + 1, &mut below)
+            .map_err(|problem| problem.below(&element()))?;
+        out.push(element, change, below);
+    }
+    for set in [&mut out.added, &mut out.modified, &mut out.removed] {
+        set.entries.sort_by(|a, b| a.element.cmp(&b.element));
     }
     Ok(())
 }

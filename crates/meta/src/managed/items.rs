@@ -4,6 +4,8 @@ use super::element::{PathElement, compare_keys, compare_values};
 use super::schema::{ListKind, ListNode, Type};
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 
 /// What names an item, borrowed from it.
 #[derive(Clone, Debug)]
@@ -100,6 +102,40 @@ impl<'a> ItemKey<'a> {
     }
 }
 
+impl PartialEq for ItemKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.compare(other).is_eq()
+    }
+}
+
+impl Eq for ItemKey<'_> {}
+
+impl Hash for ItemKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Value(value) => hash_value(value, state),
+            Self::One((_, value)) => hash_value(value, state),
+            Self::Many(pairs) => pairs.iter().for_each(|(_, value)| hash_value(value, state)),
+        }
+    }
+}
+
+/// Equal numbers have equal hashes whatever their form; what is no scalar is told apart by comparing.
+fn hash_value<H: Hasher>(value: &Value, state: &mut H) {
+    match value {
+        Value::String(text) => text.hash(state),
+        Value::Bool(b) => b.hash(state),
+        Value::Number(n) => (n.as_f64().unwrap_or_default() + 0.0).to_bits().hash(state),
+        _ => {}
+    }
+}
+
+/// Whether no two items have the same name.
+pub(super) fn all_differ(keys: &[ItemKey<'_>]) -> bool {
+    let mut seen = HashSet::with_capacity(keys.len());
+    keys.iter().all(|key| seen.insert(key))
+}
+
 /// The names of all items of a list in its order.
 pub(super) fn keys_of<'a>(
     list: &'a ListNode,
@@ -112,13 +148,12 @@ pub(super) fn keys_of<'a>(
 
 /// Items sorted by name, equal ones in the order of the list.
 pub(super) fn sorted<'a>(
-    list: &'a ListNode,
-    items: Type<'a>,
+    keys: Vec<ItemKey<'a>>,
     values: &'a [Value],
-) -> Result<Vec<(ItemKey<'a>, &'a Value)>, String> {
-    let mut out: Vec<_> = keys_of(list, items, values)?.into_iter().zip(values).collect();
+) -> Vec<(ItemKey<'a>, &'a Value)> {
+    let mut out: Vec<_> = keys.into_iter().zip(values).collect();
     out.sort_by(|a, b| a.0.compare(&b.0));
-    Ok(out)
+    out
 }
 
 /// Splits the run of items with the first name off a sorted list.

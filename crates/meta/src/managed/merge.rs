@@ -9,6 +9,7 @@ use super::items::{ItemKey, keys_of};
 use super::problem::Problem;
 use super::schema::{ListKind, ListNode, Shape, Type};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// Lays `config` over `object`.
 pub(super) fn merge(of: Type<'_>, object: &mut Value, config: &Value) -> Result<(), String> {
@@ -128,12 +129,12 @@ impl Matches {
         config: &'a [Value],
     ) -> Result<Self, Problem> {
         let right = keys_of(list, types, config).map_err(Problem::new)?;
-        let mut by_key: Vec<(&ItemKey<'_>, usize)> =
-            right.iter().enumerate().map(|(r, key)| (key, r)).collect();
-        by_key.sort_by(|a, b| a.0.compare(b.0));
-        if let Some([twice, _]) = by_key.array_windows().find(|[a, b]| a.0.compare(b.0).is_eq()) {
-            let key = twice.0.to_element();
-            return Err(Problem::new(format!("duplicate entries for key {key}")));
+        let mut by_key: HashMap<&ItemKey<'_>, usize> = HashMap::with_capacity(right.len());
+        for (r, key) in right.iter().enumerate() {
+            if by_key.insert(key, r).is_some() {
+                let key = key.to_element();
+                return Err(Problem::new(format!("duplicate entries for key {key}")));
+            }
         }
         let left = keys_of(list, types, have).map_err(Problem::new)?;
         let mut out =
@@ -142,11 +143,8 @@ impl Matches {
         for (l, key) in left.iter().enumerate() {
             // The lists are usually in the same order, so the next item is looked at first.
             let found = match right.get(expected) {
-                Some(next) if next.compare(key).is_eq() => Some(expected),
-                _ => {
-                    let at = by_key.binary_search_by(|entry| entry.0.compare(key));
-                    at.ok().map(|at| by_key[at].1)
-                }
+                Some(next) if next == key => Some(expected),
+                _ => by_key.get(key).copied(),
             };
             if let Some(r) = found {
                 expected = r + 1;

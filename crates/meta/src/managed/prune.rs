@@ -30,13 +30,12 @@ impl Prune<'_> {
     /// anybody owns comes back, in the version of each; then what was not in `last` comes back.
     pub(super) fn run(&self, merged: Value) -> Result<Value, Error> {
         let last_version = &self.last.manager.api_version;
-        let own = self.entries.iter().find(|e| e.manager.is_same(self.manager));
-        let kept = own.is_some_and(|own| self.last.set.is_subset(&own.set));
         let Some(last_schema) = self.versions.schema(last_version) else { return Ok(merged) };
-        if kept && last_version == self.version {
-            return Ok(merged);
-        }
         let of = last_schema.root();
+        let is_here = |e: &Entry| e.manager.api_version == self.version;
+        if is_here(self.last) && self.entries.iter().all(is_here) {
+            return Ok(self.run_in_one_version(of, merged));
+        }
         let mut last = self.last.set.clone();
         last.ensure_named_fields_are_members(of);
         let whole = self.converted(&merged, self.version, last_version)?.into_owned();
@@ -56,6 +55,25 @@ impl Prune<'_> {
         let mut result = self.converted(&result, last_version, self.version)?.into_owned();
         self.fill(&mut result, self.version);
         Ok(result)
+    }
+
+    /// The same where all entries are in the version of the object: sets need no detour through
+    /// conversions, so what nobody owns is simply what is left of `last`.
+    fn run_in_one_version(&self, of: Type<'_>, mut merged: Value) -> Value {
+        let mut own = self.entries.iter().filter(|e| e.manager.is_same(self.manager));
+        if own.any(|own| self.last.set.is_subset(&own.set)) {
+            return merged;
+        }
+        let mut gone = self.last.set.clone();
+        gone.ensure_named_fields_are_members(of);
+        for entry in self.entries {
+            gone.subtract_with_named_fields(&entry.set, of);
+        }
+        if !gone.is_empty() {
+            remove(of, &mut merged, &gone);
+            self.fill(&mut merged, self.version);
+        }
+        merged
     }
 
     /// Brings back what anybody owns, and the version of the result.

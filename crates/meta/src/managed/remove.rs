@@ -27,8 +27,8 @@ fn walk(of: Type<'_>, value: &mut Value, set: &FieldSet) -> bool {
                 let types = of.below(name);
                 // `metadata` itself stays: what the server sets in it is in nobody's set.
                 let removable = types.owned() == Owned::Yes;
-                let gone = (entry.member && removable)
-                    || (walk(types, below, &entry.children) && removable);
+                let gone = entry.member && removable;
+                let gone = gone || (walk(types, below, &entry.children) && removable);
                 if gone {
                     object.remove(&**name);
                 }

@@ -169,6 +169,23 @@ impl FieldSet {
         self.thin(other, true);
     }
 
+    /// Drops the members of another set after
+    /// [`ensure_named_fields_are_members`](Self::ensure_named_fields_are_members) of it.
+    pub(super) fn subtract_with_named_fields(&mut self, other: &Self, of: Type<'_>) {
+        let mut rest = &other.entries[..];
+        self.entries.retain_mut(|entry| {
+            let Some(other) = advance(&mut rest, &entry.element) else { return true };
+            let (named, below) = of.step(&entry.element);
+            let is_member = other.member || (named && !other.children.is_empty());
+            entry.member &= !is_member;
+            match below {
+                Some(below) => entry.children.subtract_with_named_fields(&other.children, below),
+                None => entry.children.subtract(&other.children),
+            }
+            entry.member || !entry.children.is_empty()
+        });
+    }
+
     fn thin(&mut self, other: &Self, recursively: bool) {
         if other.is_empty() {
             return;
@@ -235,16 +252,25 @@ impl FieldSet {
     /// owns `metadata.labels` only because that is a declared field, and never a key of a map.
     pub fn ensure_named_fields_are_members(&mut self, of: Type<'_>) {
         for entry in &mut self.entries {
-            let named = entry.element.as_field().and_then(|name| of.declared(name));
-            entry.member |= named.is_some() && !entry.children.is_empty();
-            let below = named.or_else(|| match entry.element {
-                PathElement::Field(_) => of.values(),
-                PathElement::Key(_) => of.items(),
-                PathElement::Value(_) | PathElement::Index(_) => None,
-            });
+            let (named, below) = of.step(&entry.element);
+            entry.member |= named && !entry.children.is_empty();
             if let Some(below) = below {
                 entry.children.ensure_named_fields_are_members(below);
             }
+        }
+    }
+}
+
+impl<'a> Type<'a> {
+    /// Whether a step leads to a field that the schema names, and the type it leads to.
+    fn step(self, element: &PathElement) -> (bool, Option<Self>) {
+        match element {
+            PathElement::Field(name) => match self.declared(name) {
+                Some(named) => (true, Some(named)),
+                None => (false, self.values()),
+            },
+            PathElement::Key(_) => (false, self.items()),
+            PathElement::Value(_) | PathElement::Index(_) => (false, None),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::MAX_DEPTH;
 use super::element::PathElement;
-use super::items::ItemKey;
+use super::items::{ItemKey, all_differ};
 use super::problem::{Problem, join};
 use super::schema::{ListKind, ListNode, Scalar, Shape, Type};
 use serde_json::{Map, Value};
@@ -99,6 +99,9 @@ fn items<'a>(
         path.push(element);
         walk(types, value, path, problems);
         path.pop();
+    }
+    if all_differ(&keys) {
+        return;
     }
     keys.sort_by(ItemKey::compare);
     for [a, b] in keys.array_windows() {

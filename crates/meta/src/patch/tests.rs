@@ -347,7 +347,7 @@ mod strategic {
         let object = json!({"items": [{"name": "a", "v": 1, "set": ["x"]}, {"name": "b", "v": 2}]});
         let to = |items: Value| json!({"items": items});
         let patch = to(json!([{"name": "a", "set": ["y"]}]));
-        let expected = json!([{"name": "a", "v": 1, "set": ["x", "y"]}, {"name": "b", "v": 2}]);
+        let expected = json!([{"name": "a", "v": 1, "set": ["y", "x"]}, {"name": "b", "v": 2}]);
         check(&object, &patch, &to(expected));
         let patch = to(json!([{"name": "c"}]));
         let expected = json!([
@@ -384,7 +384,7 @@ mod strategic {
     fn scalars_merge_as_sets() {
         let object = json!({"set": ["a", "b", "c"], "atomic": ["a"]});
         let to = |set: Value| json!({"set": set, "atomic": ["a"]});
-        check(&object, &json!({"set": ["d", "b"]}), &to(json!(["a", "d", "b", "c"])));
+        check(&object, &json!({"set": ["d", "b"]}), &to(json!(["d", "a", "b", "c"])));
         check(&object, &json!({"set": []}), &object);
         let patch = json!({"$deleteFromPrimitiveList/set": ["b", "x"]});
         check(&object, &patch, &to(json!(["a", "c"])));

@@ -102,7 +102,8 @@ impl Entry {
         revision: Revision,
         removed: bool,
     ) -> Result<Self, Corrupt> {
-        let hub = (kind.hub().encode)(object, (revision > 0).then_some(revision)).map_err(|e| Corrupt(e.to_string()))?;
+        let hub = (kind.hub().encode)(object, (revision > 0).then_some(revision))
+            .map_err(|e| Corrupt(e.to_string()))?;
         let meta = object.meta();
         Ok(Self {
             key: key.into(),
@@ -142,6 +143,11 @@ impl Entry {
     /// The object in the hub version, as JSON.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.hub.bytes
+    }
+
+    /// The metadata in the hub version, as JSON.
+    pub(crate) fn metadata(&self) -> &[u8] {
+        self.hub.metadata()
     }
 
     /// The cells of the object's table row.

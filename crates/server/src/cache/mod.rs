@@ -91,7 +91,8 @@ pub(crate) struct Query<'a, F> {
 impl Cache {
     /// An empty cache, and nobody feeding it yet.
     pub(crate) fn new(kind: Arc<KindInfo>, storage: Arc<dyn Storage>, prefix: String) -> Arc<Self> {
-        let state = State { tree: Tree::default(), history: History::new(0), revision: 0, generation: 0 };
+        let state =
+            State { tree: Tree::default(), history: History::new(0), revision: 0, generation: 0 };
         Arc::new(Self {
             kind,
             storage,
@@ -118,7 +119,9 @@ impl Cache {
     }
 
     /// Waits until the cache shows everything that was acknowledged before the call.
-    pub(crate) async fn consistent(&self) -> Result<Result<Revision, Unreadable>, pintle_storage::Error> {
+    pub(crate) async fn consistent(
+        &self,
+    ) -> Result<Result<Revision, Unreadable>, pintle_storage::Error> {
         let newest = self.storage.current_revision().await?;
         Ok(self.not_older_than(newest).await)
     }

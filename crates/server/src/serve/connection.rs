@@ -63,16 +63,12 @@ where
             Err(_) => return tracing::debug!("TLS handshake error from {peer}: too slow"),
         },
     };
-    let session = stream.get_ref().1;
-    let connection = Connection {
-        peer,
-        certificates: session.peer_certificates().map(<[_]>::to_vec).unwrap_or_default(),
-        http2: session.alpn_protocol() == Some(b"h2"),
-    };
-    let (http2_agreed, stream) = (connection.http2, TokioIo::new(stream));
+    let http2_agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let connection = Arc::new(Connection { peer, http2: http2_agreed });
+    let stream = TokioIo::new(stream);
     let activity = Activity::new();
-    let service = server.service(connection, &activity);
-    let ended = if http2_agreed {
+    let service = server.service(&connection, &activity);
+    let ended = if connection.http2 {
         drive(&server, &activity, http2(&server.limits).serve_connection(stream, service)).await
     } else {
         drive(&server, &activity, http1(&server.limits).serve_connection(stream, service)).await

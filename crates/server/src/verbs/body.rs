@@ -64,18 +64,31 @@ pub(super) fn from_parsed(
     check_kind(cx, expected, &parsed.value)?;
     let Decoded { object, unknown } =
         (expected.decode)(parsed.value).map_err(|e| expected.cannot(e))?;
-    let validation = validation.unwrap_or_default();
-    if validation != FieldValidation::Ignore && !(unknown.is_empty() && parsed.duplicates.is_empty())
-    {
-        let found = json::in_document_order(text.unwrap_or_default(), &unknown, &parsed.duplicates);
-        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-        if validation == FieldValidation::Strict {
-            let list = found.join(", ");
-            return Err(expected.cannot(format_args!("strict decoding error: {list}")));
-        }
-        found.into_iter().for_each(|text| cx.warn(text));
-    }
+    report(cx, expected, &unknown, &parsed.duplicates, text, validation)?;
     Ok(object)
+}
+
+/// Does about unknown and repeated fields what the client has asked for.
+pub(super) fn report(
+    cx: &Context,
+    expected: Expected<'_>,
+    unknown: &[String],
+    duplicates: &[String],
+    text: Option<&[u8]>,
+    validation: Option<FieldValidation>,
+) -> Result<(), Status> {
+    let validation = validation.unwrap_or_default();
+    if validation == FieldValidation::Ignore || (unknown.is_empty() && duplicates.is_empty()) {
+        return Ok(());
+    }
+    let found = json::in_document_order(text.unwrap_or_default(), unknown, duplicates);
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    if validation == FieldValidation::Strict {
+        let list = found.join(", ");
+        return Err(expected.cannot(format_args!("strict decoding error: {list}")));
+    }
+    found.into_iter().for_each(|text| cx.warn(text));
+    Ok(())
 }
 
 fn is_yaml(cx: &Context) -> bool {
@@ -112,11 +125,11 @@ pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
 fn an_object(parsed: Parsed) -> Result<Parsed, String> {
     match parsed.value {
         Value::Object(_) => Ok(parsed),
-        Value::Null => {
-            Ok(Parsed { value: Value::Object(serde_json::Map::new()), ..parsed })
+        Value::Null => Ok(Parsed { value: Value::Object(serde_json::Map::new()), ..parsed }),
+        _ => {
+            Err("couldn't get version/kind; json parse error: the document is not an object"
+                .to_owned())
         }
-        _ => Err("couldn't get version/kind; json parse error: the document is not an object"
-            .to_owned()),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     let mut body = body::object(cx, expected, options.field_validation)?;
     check_names(cx, action, body.as_mut())?;
     let manager = fields::manager(cx, &options.field_manager);
-    fields::track_body(cx, &action.body, body.as_mut(), &manager)?;
+    fields::track_body(cx, action, body.as_mut(), &manager)?;
     let attributes = cx.attributes(Operation::Connect, &cx.request.name, None);
     cx.plugins.mutate(&attributes, body.as_mut()).await?;
     cx.plugins.validate(&attributes, Some(body.as_ref())).await?;

@@ -1,35 +1,170 @@
-//! Who owns which field: `managedFields`, kept on every write.
+//! Who owns which field: `metadata.managedFields`, kept on every write.
 //!
 //! See [Field management](https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management).
-//! The tracking itself is placed here but not done yet: what is stored stays as it was stored.
+//! The arithmetic is in [`pintle_meta::managed`]; here it meets the objects of a request.
 
 use super::Context;
-use crate::part::BodyKind;
+use crate::cache::Entry;
+use crate::names;
+use crate::part::{Action, BodyKind};
+use crate::registry::Resource;
+use crate::typing::Typing;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use pintle_meta::managed::{self, Applied, FieldSet, Manager, Operation, TypeSchema, Versions};
 use pintle_meta::{Object, Status};
+use serde_json::Value;
 
 /// The name of who owns the fields that a request sets.
 pub(super) fn manager(cx: &Context, option: &str) -> String {
     if option.is_empty() { cx.manager.clone() } else { option.to_owned() }
 }
 
-/// Sets the managed fields of a new object.
+/// Sets the managed fields of an object that is created, or that replaces a stored one.
 pub(super) fn track(
-    _: &Context,
-    old: Option<&dyn Object>,
+    cx: &Context,
+    old: Option<(&dyn Object, &Entry)>,
     new: &mut dyn Object,
-    _: &str,
+    manager: &str,
 ) -> Result<(), Status> {
-    new.meta_mut().managed_fields = old.and_then(|old| old.meta().managed_fields.clone());
+    let written = as_json(cx, new)?;
+    let live = old.map(|(_, entry)| stored_json(cx, entry)).transpose()?;
+    let versions = OfResource(&cx.resource);
+    let now = names::whole_second(cx.request.time);
+    let manager = named(cx, manager, Operation::Update);
+    let entries = match managed::update(&versions, live.as_ref(), &written, &manager, now) {
+        Ok(entries) => Some(entries),
+        Err(error) => {
+            tracing::warn!(%error, "managed fields are left as they were");
+            old.and_then(|(old, _)| old.meta().managed_fields.clone())
+        }
+    };
+    new.meta_mut().managed_fields = entries.filter(|entries| !entries.is_empty());
     Ok(())
 }
 
 /// Sets the managed fields of the body of an action.
 pub(super) fn track_body(
-    _: &Context,
-    _: &BodyKind,
+    cx: &Context,
+    action: &Action,
     body: &mut dyn Object,
-    _: &str,
+    manager: &str,
 ) -> Result<(), Status> {
-    body.meta_mut().managed_fields = None;
+    let encoded = (action.body.encode)(body, None).map_err(|e| Status::internal(&e))?;
+    let written = serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
+    let typing = action.typing.get_or_init(|| Typing::of_body(&action.body));
+    let versions = OfBody { body: &action.body, typing };
+    let now = names::whole_second(cx.request.time);
+    let manager = Manager {
+        api_version: action.body.api_version.clone(),
+        ..named(cx, manager, Operation::Update)
+    };
+    let entries = managed::update(&versions, None, &written, &manager, now);
+    body.meta_mut().managed_fields = entries.ok().filter(|entries| !entries.is_empty());
     Ok(())
+}
+
+/// Applies a configuration to the stored object, or to none.
+pub(super) fn apply(
+    cx: &Context,
+    entry: Option<&Entry>,
+    config: &Value,
+    manager: &str,
+    force: bool,
+) -> Result<(Value, Vec<ManagedFieldsEntry>), Status> {
+    let live = entry.map(|entry| stored_json(cx, entry)).transpose()?;
+    let now = names::whole_second(cx.request.time);
+    let manager = named(cx, manager, Operation::Apply);
+    let versions = OfResource(&cx.resource);
+    let applied = managed::apply(&versions, live.as_ref(), config, &manager, force, now)?;
+    let Applied { object, managed_fields, .. } = applied;
+    Ok((object, managed_fields))
+}
+
+fn named(cx: &Context, name: &str, operation: Operation) -> Manager {
+    Manager {
+        name: name.to_owned(),
+        operation,
+        api_version: cx.version().api_version.clone(),
+        subresource: cx.request.subresource.clone(),
+    }
+}
+
+/// The object as its client wrote it, in the version of the request.
+fn as_json(cx: &Context, object: &dyn Object) -> Result<Value, Status> {
+    let encoded = (cx.version().encode)(object, None).map_err(|e| Status::internal(&e))?;
+    let mut value: Value =
+        serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
+    // An empty list is left out of what is encoded, but here it says to start afresh.
+    if object.meta().managed_fields.as_ref().is_some_and(Vec::is_empty) {
+        value["metadata"]["managedFields"] = Value::Array(Vec::new());
+    }
+    Ok(value)
+}
+
+/// The stored object in the version of the request.
+pub(super) fn stored_json(cx: &Context, entry: &Entry) -> Result<Value, Status> {
+    let encoded = entry.encoded(&cx.resource.kind, cx.version);
+    let encoded = encoded.ok_or_else(|| Status::internal("the object has no such version"))?;
+    serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))
+}
+
+/// The versions of a resource, as the field engine asks for them.
+struct OfResource<'a>(&'a Resource);
+
+impl OfResource<'_> {
+    fn typing(&self, api_version: &str) -> Option<&Typing> {
+        let at = self.0.kind.versions.iter().position(|v| v.api_version == api_version)?;
+        Some(self.0.typing(at))
+    }
+}
+
+impl Versions for OfResource<'_> {
+    fn schema(&self, api_version: &str) -> Option<&TypeSchema> {
+        self.typing(api_version).map(|typing| &typing.schema)
+    }
+
+    fn convert(&self, object: &Value, to_api_version: &str) -> Result<Value, String> {
+        let from = object["apiVersion"].as_str().unwrap_or_default();
+        let find = |name: &str| self.0.kind.versions.iter().find(|v| v.api_version == name);
+        let (Some(from), Some(to)) = (find(from), find(to_api_version)) else {
+            return Err(format!("{from} cannot become {to_api_version}"));
+        };
+        let hub = (from.convert)(object.clone()).map_err(|e| e.to_string())?;
+        let encoded = (to.encode)(hub.as_ref(), None).map_err(|e| e.to_string())?;
+        serde_json::from_slice(&encoded.bytes).map_err(|e| e.to_string())
+    }
+
+    fn empty(&self, api_version: &str) -> Option<&Value> {
+        self.typing(api_version).map(|typing| &typing.empty)
+    }
+
+    fn reset_fields(&self, api_version: &str, subresource: &str) -> Option<&FieldSet> {
+        let status = self.0.status.as_ref()?;
+        let typing = self.typing(api_version)?;
+        match subresource {
+            "status" => Some(&typing.all_but_status),
+            "" if !status.main_may_write => Some(&typing.status),
+            _ => None,
+        }
+    }
+}
+
+/// The one version of an action's body.
+struct OfBody<'a> {
+    body: &'a BodyKind,
+    typing: &'a Typing,
+}
+
+impl Versions for OfBody<'_> {
+    fn schema(&self, api_version: &str) -> Option<&TypeSchema> {
+        (api_version == self.body.api_version).then_some(&self.typing.schema)
+    }
+
+    fn convert(&self, _: &Value, to_api_version: &str) -> Result<Value, String> {
+        Err(format!("there is no version {to_api_version} of the body"))
+    }
+
+    fn empty(&self, api_version: &str) -> Option<&Value> {
+        (api_version == self.body.api_version).then_some(&self.typing.empty)
+    }
 }

@@ -1,5 +1,6 @@
 //! What can be asked of a resource, one file for each verb.
 
+mod apply;
 mod body;
 mod connect;
 mod create;

@@ -2,15 +2,17 @@
 
 use super::body::{self, Expected};
 use super::replace::{Update, replace};
-use super::{Context, fields, update};
+use super::{Context, apply, fields, update};
 use crate::cache::Entry;
 use crate::part::{Part, StatusPart};
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
+use crate::typing::Typing;
 use pintle_meta::json::Parsed;
+use pintle_meta::managed::TypeSchema;
 use pintle_meta::options::{FieldValidation, PatchOptions};
-use pintle_meta::patch::{Error, JsonPatch, MergePatch};
+use pintle_meta::patch::{Error, JsonPatch, MergePatch, StrategicPatch};
 use pintle_meta::{Object, Status};
 use serde_json::Value;
 
@@ -18,6 +20,7 @@ use serde_json::Value;
 enum Patch {
     Json(JsonPatch),
     Merge(MergePatch),
+    Strategic(StrategicPatch),
 }
 
 impl Patch {
@@ -25,6 +28,9 @@ impl Patch {
         let patch = match media_type(cx) {
             "application/json-patch+json" => JsonPatch::decode(&cx.body).map(Self::Json),
             "application/merge-patch+json" => MergePatch::decode(&cx.body).map(Self::Merge),
+            "application/strategic-merge-patch+json" => {
+                StrategicPatch::decode(&cx.body).map(Self::Strategic)
+            }
             _ => {
                 let message = "415: Unsupported Media Type";
                 return Err(Status::unsupported_media_type(message).with_empty_details());
@@ -37,13 +43,15 @@ impl Patch {
         match self {
             Self::Json(patch) => patch.findings(),
             Self::Merge(patch) => patch.findings(),
+            Self::Strategic(patch) => patch.findings(),
         }
     }
 
-    fn apply(&self, object: Value) -> Result<Value, Status> {
+    fn apply(&self, object: Value, schema: &TypeSchema) -> Result<Value, Status> {
         match self {
             Self::Json(patch) => patch.apply(object).map_err(refuse),
             Self::Merge(patch) => Ok(patch.apply(object)),
+            Self::Strategic(patch) => patch.apply(object, schema).map_err(refuse),
         }
     }
 }
@@ -65,11 +73,15 @@ fn refuse(error: Error) -> Status {
 
 /// PATCH of an object.
 pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    if is_apply(cx) {
+        return apply::object(cx, store).await;
+    }
     let (patch, options) = read(cx)?;
     let update = Update {
         on: None,
         dry_run: options.dry_run,
-        manager: fields::manager(cx, &options.field_manager),
+        manager: Some(fields::manager(cx, &options.field_manager)),
+        creates: false,
         make: Box::new(|stored| {
             let (_, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
             patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)
@@ -84,11 +96,15 @@ pub(super) async fn status(
     store: &Store,
     part: &StatusPart,
 ) -> Result<Reply, Status> {
+    if is_apply(cx) {
+        return apply::status(cx, store, part).await;
+    }
     let (patch, options) = read(cx)?;
     let update = Update {
         on: Some(Subresource::Status(part)),
         dry_run: options.dry_run,
-        manager: fields::manager(cx, &options.field_manager),
+        manager: Some(fields::manager(cx, &options.field_manager)),
+        creates: false,
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
             let new = patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)?;
@@ -104,18 +120,24 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
-        manager: fields::manager(cx, &options.field_manager),
+        manager: None,
+        creates: false,
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
             let shown = (part.get)(old);
             let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
             let bytes = encoded.map_err(|e| Status::internal(&e))?.bytes;
             let value = serde_json::from_slice(&bytes).map_err(|e| Status::internal(&e))?;
-            let new = patched(cx, &patch, value, update::expected(part), &options)?;
+            let schema = &part.typing.get_or_init(|| Typing::of_body(&part.body)).schema;
+            let new = patched(cx, &patch, (value, schema), update::expected(part), &options)?;
             update::with_part(cx, part, Some(old), new.as_ref())
         }),
     };
     update::show(part, store, replace(cx, store, &update).await?)
+}
+
+fn is_apply(cx: &Context) -> bool {
+    media_type(cx) == "application/apply-patch+yaml"
 }
 
 fn read(cx: &Context) -> Result<(Patch, PatchOptions), Status> {
@@ -124,23 +146,21 @@ fn read(cx: &Context) -> Result<(Patch, PatchOptions), Status> {
     Ok((patch, options))
 }
 
-/// The stored object as the client sees it.
-fn current(cx: &Context, entry: &Entry) -> Result<Value, Status> {
-    let encoded = entry.encoded(&cx.resource.kind, cx.version);
-    let encoded = encoded.ok_or_else(|| Status::internal("the object has no such version"))?;
-    serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))
+/// The stored object as the client sees it, and its schema.
+fn current<'a>(cx: &'a Context, entry: &Entry) -> Result<(Value, &'a TypeSchema), Status> {
+    Ok((fields::stored_json(cx, entry)?, &cx.resource.typing(cx.version).schema))
 }
 
 /// Applies a patch to a document, and reads the result as an object again.
 fn patched(
     cx: &Context,
     patch: &Patch,
-    current: Value,
+    (current, schema): (Value, &TypeSchema),
     expected: Expected<'_>,
     options: &PatchOptions,
 ) -> Result<Box<dyn Object>, Status> {
     let validation = options.field_validation.unwrap_or_default();
-    let value = patch.apply(current)?;
+    let value = patch.apply(current, schema)?;
     if !value.is_object() {
         return Err(Status::patch_failed());
     }

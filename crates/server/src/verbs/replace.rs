@@ -20,15 +20,18 @@ pub(super) struct Update<'a> {
     /// The subresource that is written, or `None` for the object itself.
     pub on: Option<Subresource<'a>>,
     pub dry_run: bool,
-    /// Who owns the fields that change.
-    pub manager: String,
+    /// Who comes to own the fields that change; `None` where the new object says it already.
+    pub manager: Option<String>,
+    /// Whether an object that does not exist is created, also where the kind does not allow that.
+    pub creates: bool,
     /// Makes the new object of the one that is stored, or of none where it is to be created.
     pub make: Make<'a>,
 }
 
 /// Makes a new object; the stored one comes decoded and as it is in the cache.
-pub(super) type Make<'a> =
-    Box<dyn Fn(Option<(&dyn Object, &Entry)>) -> Result<Box<dyn Object>, Status> + Send + Sync + 'a>;
+pub(super) type Make<'a> = Box<
+    dyn Fn(Option<(&dyn Object, &Entry)>) -> Result<Box<dyn Object>, Status> + Send + Sync + 'a,
+>;
 
 /// The end of one try.
 enum Outcome {
@@ -83,8 +86,8 @@ async fn attempt(
     let mut new = (update.make)(Some((old.as_ref(), entry)))?;
     create::own_namespace(cx, new.meta_mut())?;
     check_preconditions(cx, new.meta(), old.as_ref(), entry)?;
-    if !matches!(update.on, Some(Subresource::Part(_))) {
-        fields::track(cx, Some(old.as_ref()), new.as_mut(), &update.manager)?;
+    if let Some(manager) = &update.manager {
+        fields::track(cx, Some((old.as_ref(), entry)), new.as_mut(), manager)?;
     }
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
     cx.plugins.mutate(&attributes, new.as_mut()).await?;
@@ -103,13 +106,16 @@ async fn create(
     update: &Update<'_>,
     key: &str,
 ) -> Result<Outcome, Status> {
-    if !cx.resource.kind.allows_create_on_update || update.on.is_some() {
+    let allowed = update.creates || cx.resource.kind.allows_create_on_update;
+    if !allowed || update.on.is_some() {
         return Err(store.not_found(key));
     }
     let mut object = (update.make)(None)?;
     create::own_namespace(cx, object.meta_mut())?;
     object.meta_mut().resource_version = None;
-    fields::track(cx, None, object.as_mut(), &update.manager)?;
+    if let Some(manager) = &update.manager {
+        fields::track(cx, None, object.as_mut(), manager)?;
+    }
     create::finish(cx, store, object, update.dry_run).await.map(Outcome::Written)
 }
 

@@ -18,7 +18,8 @@ pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status>
     let update = Update {
         on: None,
         dry_run: options.dry_run,
-        manager: fields::manager(cx, &options.field_manager),
+        manager: Some(fields::manager(cx, &options.field_manager)),
+        creates: false,
         make: Box::new(|_| Ok(object.boxed_clone())),
     };
     replace(cx, store, &update).await
@@ -36,7 +37,8 @@ pub(super) async fn status(
     let update = Update {
         on: Some(Subresource::Status(part)),
         dry_run: options.dry_run,
-        manager: fields::manager(cx, &options.field_manager),
+        manager: Some(fields::manager(cx, &options.field_manager)),
+        creates: false,
         make: Box::new(|stored| Ok(with_status(part, stored.map(|(old, _)| old), object.as_ref()))),
     };
     replace(cx, store, &update).await
@@ -64,7 +66,8 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
-        manager: fields::manager(cx, &options.field_manager),
+        manager: None,
+        creates: false,
         make: Box::new(|stored| with_part(cx, part, stored.map(|(old, _)| old), body.as_ref())),
     };
     show(part, store, replace(cx, store, &update).await?)

@@ -15,7 +15,8 @@ type FooSpec struct {
 	// Msg says hello world!
 	Msg string `json:"msg" protobuf:"bytes,1,opt,name=msg"`
 	// Msg1 provides some verbose information
-	Msg1 string `json:"msg1,omitempty" protobuf:"bytes,2,opt,name=msg1"`
+	// +optional
+	Msg1 string `json:"msg1" protobuf:"bytes,2,opt,name=msg1"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

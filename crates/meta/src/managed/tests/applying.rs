@@ -147,6 +147,7 @@ fn giving_up() {
         json!({"env": [{"name": "a", "note": "n"}]}),
         &[
             r#"Apply two v2: .spec.env[name="a"], .spec.env[name="a"].name, .spec.env[name="a"].note"#,
+            "Apply one v2: .spec",
         ],
     );
     check(

@@ -119,4 +119,21 @@ proptest! {
             prop_assert!(added.added.is_empty() && added.modified.is_empty());
         }
     }
+
+    #[test]
+    fn pruning_through_another_version_comes_to_the_same(
+        configs in prop::collection::vec((config(), 0..3usize), 1..6)
+    ) {
+        let mut plain = Stored::default();
+        let mut mixed = Stored::default();
+        mixed.try_apply("zero@v1", &json!({"spec": {"replicas": 1}})).unwrap();
+        for (config, who) in configs {
+            let who = ["one!", "two!", "three!"][who];
+            let a = plain.try_apply(who, &config).unwrap().object;
+            let b = mixed.try_apply(who, &config).unwrap().object;
+            let mut spec = b["spec"].clone();
+            spec.as_object_mut().unwrap().remove("replicas");
+            prop_assert_eq!(&a["spec"], &spec);
+        }
+    }
 }

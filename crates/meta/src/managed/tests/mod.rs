@@ -1,5 +1,7 @@
 //! Tests of managed fields and server-side apply.
 
+#![allow(clippy::needless_pass_by_value, reason = "a table reads best with its values in place")]
+
 mod applying;
 mod fixture;
 mod laws;

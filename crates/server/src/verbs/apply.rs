@@ -1,0 +1,95 @@
+//! PATCH with `application/apply-patch+yaml`: server-side apply.
+//!
+//! See [Server-Side Apply](https://kubernetes.io/docs/reference/using-api/server-side-apply/).
+
+use super::body::{self, Expected};
+use super::replace::{Update, replace};
+use super::{Context, fields, update};
+use crate::cache::Entry;
+use crate::part::StatusPart;
+use crate::registry::Subresource;
+use crate::reply::Reply;
+use crate::store::Store;
+use pintle_meta::json::Parsed;
+use pintle_meta::options::PatchOptions;
+use pintle_meta::{Object, Status, yaml};
+use serde_json::Value;
+
+/// Apply to an object, which is created where it does not exist.
+pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    let (config, options) = read(cx)?;
+    let update = Update {
+        on: None,
+        dry_run: options.dry_run,
+        manager: None,
+        creates: true,
+        make: Box::new(|stored| applied(cx, stored.map(|(_, entry)| entry), &config, &options)),
+    };
+    replace(cx, store, &update).await
+}
+
+/// Apply to a status.
+pub(super) async fn status(
+    cx: &Context,
+    store: &Store,
+    part: &StatusPart,
+) -> Result<Reply, Status> {
+    let (config, options) = read(cx)?;
+    let update = Update {
+        on: Some(Subresource::Status(part)),
+        dry_run: options.dry_run,
+        manager: None,
+        creates: false,
+        make: Box::new(|stored| {
+            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let new = applied(cx, Some(entry), &config, &options)?;
+            Ok(update::with_status(part, Some(old), new.as_ref()))
+        }),
+    };
+    replace(cx, store, &update).await
+}
+
+/// Reads the configuration: YAML, of which JSON is a part.
+fn read(cx: &Context) -> Result<(Value, PatchOptions), Status> {
+    let options = PatchOptions::from_query(&cx.query, true)?;
+    let undecodable = |why: String| Status::bad_request(format!("error decoding YAML: {why}"));
+    let parsed: Parsed = yaml::decode(&cx.body).map_err(|e| undecodable(e.to_string()))?;
+    if !parsed.value.is_object() {
+        return Err(undecodable("the document is not an object".to_owned()));
+    }
+    body::report(
+        cx,
+        Expected::object(cx),
+        &[],
+        &parsed.duplicates,
+        None,
+        options.field_validation,
+    )?;
+    let name = parsed.value["metadata"]["name"].as_str().unwrap_or_default();
+    let path = &cx.request.name;
+    if !name.is_empty() && name != path {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({path})"
+        )));
+    }
+    Ok((parsed.value, options))
+}
+
+/// The object with the configuration laid over it, and its owners.
+fn applied(
+    cx: &Context,
+    entry: Option<&Entry>,
+    config: &Value,
+    options: &PatchOptions,
+) -> Result<Box<dyn Object>, Status> {
+    let force = options.force.unwrap_or_default();
+    let (value, owners) = fields::apply(cx, entry, config, &options.field_manager, force)?;
+    let parsed = Parsed { value, duplicates: Vec::new() };
+    let expected = Expected::object(cx);
+    let mut object = body::from_parsed(cx, expected, parsed, None, options.field_validation)?;
+    if object.name().is_empty() {
+        object.meta_mut().name = Some(cx.request.name.clone());
+    }
+    object.meta_mut().managed_fields = Some(owners).filter(|owners| !owners.is_empty());
+    Ok(object)
+}
