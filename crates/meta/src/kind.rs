@@ -291,7 +291,19 @@ pub fn zero<T: Served>() -> Value {
 }
 
 /// The JSON schema of a type as the OpenAPI documents and the patch engines take it.
+///
+/// kube-derive describes a kind as "Auto-generated derived type"; what its author wrote about it
+/// stands on the spec and is taken from there.
 #[must_use]
 pub fn schema<T: Served>() -> Value {
-    SchemaSettings::openapi3().into_generator().into_root_schema_for::<T>().to_value()
+    let settings = SchemaSettings::openapi3();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    let generated = schema["description"].as_str().is_some_and(|d| d.starts_with("Auto-generated"));
+    if generated {
+        let spec = schema["properties"]["spec"]["$ref"].as_str().unwrap_or_default();
+        let pointer = spec.trim_start_matches('#');
+        let written = schema.pointer(pointer).and_then(|spec| spec.get("description")).cloned();
+        schema["description"] = written.unwrap_or_else(|| Value::String(String::new()));
+    }
+    schema
 }

@@ -18,7 +18,6 @@ pub struct FooSpec {
     /// Msg says hello world!
     pub msg: String,
     /// Msg1 provides some verbose information
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub msg1: String,
 }
 

@@ -19,8 +19,8 @@ pub use json::{JsonPatch, MAX_COPIED_BYTES, MAX_OPERATIONS};
 pub use merge::MergePatch;
 pub use strategic::StrategicPatch;
 
-use crate::json::{Parsed, parse};
-use serde_json::Value;
+use crate::json::{Parsed, Strict, parse};
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// Why a patch is refused; the text is what Kubernetes tells the client.
@@ -86,13 +86,13 @@ fn go_type(value: &Value) -> &'static str {
     }
 }
 
+/// The fields of a patch, and what `fieldValidation` has to say of it.
+type Fields = (Map<String, Value>, Vec<String>);
+
 /// Reads a body that has to be an object; `None` if it is `null`.
-fn parse_object(
-    body: &[u8],
-) -> Result<Option<(serde_json::Map<String, Value>, Vec<String>)>, String> {
+fn parse_object(body: &[u8]) -> Result<Option<Fields>, String> {
     let Parsed { value, duplicates } = parse(body).map_err(|error| error.to_string())?;
-    let findings =
-        duplicates.into_iter().map(|path| crate::json::Strict::Duplicate(path).to_string());
+    let findings = duplicates.into_iter().map(|path| Strict::Duplicate(path).to_string());
     match value {
         Value::Object(fields) => Ok(Some((fields, findings.collect()))),
         Value::Null => Ok(None),

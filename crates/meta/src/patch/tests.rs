@@ -72,36 +72,36 @@ fn json_patches_apply() {
 
 #[test]
 fn json_patches_that_do_not_fit_are_refused() {
-    fn check(object: &Value, operation: Value, detail: &str) {
+    fn check(object: &Value, operation: &Value, detail: &str) {
         let result = patched(object, &Value::Array(vec![operation.clone()]));
         let error = result.expect_err(&operation.to_string());
         assert!(error.contains(detail), "{operation}: {error}");
     }
     let doc = json!({"a": [1], "s": "x", "o": {}, "n": null});
-    check(&doc, json!({"op": "test", "path": "/s", "value": "y"}), "testing value /s failed");
-    check(&doc, json!({"op": "test", "path": "/s"}), "testing value /s failed");
-    check(&doc, json!({"op": "test", "path": "/a/1", "value": 1}), "invalid index: 1");
-    check(&doc, json!({"op": "test", "path": "/x/y", "value": 1}), "missing path");
-    check(&doc, json!({"op": "remove", "path": "/x"}), "nonexistent key: x");
-    check(&doc, json!({"op": "remove", "path": ""}), "missing path");
-    check(&doc, json!({"op": "remove"}), "missing path field");
-    check(&doc, json!({"op": "remove", "path": "/a/-"}), "not a proper array index");
-    check(&doc, json!({"op": "remove", "path": "/a/-2"}), "invalid index: -2");
-    check(&doc, json!({"op": "add", "path": "", "value": {}}), "missing path");
-    check(&doc, json!({"op": "add", "path": "/a/2", "value": 1}), "invalid index: 2");
-    check(&doc, json!({"op": "add", "path": "/a/-3", "value": 1}), "invalid index: -3");
-    check(&doc, json!({"op": "add", "path": "/a/x", "value": 1}), "not a proper array index");
-    check(&doc, json!({"op": "add", "path": "/s/x", "value": 1}), "missing path");
-    check(&doc, json!({"op": "add", "path": "/n/x", "value": 1}), "missing path");
-    check(&doc, json!({"op": "replace", "path": "", "value": 1}), "must be object or array");
-    check(&doc, json!({"op": "replace", "path": "/a/1", "value": 1}), "invalid index: 1");
-    check(&doc, json!({"op": "move", "path": "/b"}), "missing from field");
-    check(&doc, json!({"op": "move", "from": "/x", "path": "/b"}), "nonexistent key: x");
-    check(&doc, json!({"op": "move", "from": "/o", "path": "/o/o"}), "missing path");
-    check(&doc, json!({"op": "copy", "from": "/a", "path": "/x/y"}), "missing path");
-    check(&doc, json!({"op": "chop", "path": "/a"}), "Unexpected kind: chop");
-    check(&doc, json!({"path": "/a"}), "Unexpected kind: unknown");
-    check(&doc, Value::Null, "Unexpected kind: unknown");
+    check(&doc, &json!({"op": "test", "path": "/s", "value": "y"}), "testing value /s failed");
+    check(&doc, &json!({"op": "test", "path": "/s"}), "testing value /s failed");
+    check(&doc, &json!({"op": "test", "path": "/a/1", "value": 1}), "invalid index: 1");
+    check(&doc, &json!({"op": "test", "path": "/x/y", "value": 1}), "missing path");
+    check(&doc, &json!({"op": "remove", "path": "/x"}), "nonexistent key: x");
+    check(&doc, &json!({"op": "remove", "path": ""}), "missing path");
+    check(&doc, &json!({"op": "remove"}), "missing path field");
+    check(&doc, &json!({"op": "remove", "path": "/a/-"}), "not a proper array index");
+    check(&doc, &json!({"op": "remove", "path": "/a/-2"}), "invalid index: -2");
+    check(&doc, &json!({"op": "add", "path": "", "value": {}}), "missing path");
+    check(&doc, &json!({"op": "add", "path": "/a/2", "value": 1}), "invalid index: 2");
+    check(&doc, &json!({"op": "add", "path": "/a/-3", "value": 1}), "invalid index: -3");
+    check(&doc, &json!({"op": "add", "path": "/a/x", "value": 1}), "not a proper array index");
+    check(&doc, &json!({"op": "add", "path": "/s/x", "value": 1}), "missing path");
+    check(&doc, &json!({"op": "add", "path": "/n/x", "value": 1}), "missing path");
+    check(&doc, &json!({"op": "replace", "path": "", "value": 1}), "must be object or array");
+    check(&doc, &json!({"op": "replace", "path": "/a/1", "value": 1}), "invalid index: 1");
+    check(&doc, &json!({"op": "move", "path": "/b"}), "missing from field");
+    check(&doc, &json!({"op": "move", "from": "/x", "path": "/b"}), "nonexistent key: x");
+    check(&doc, &json!({"op": "move", "from": "/o", "path": "/o/o"}), "missing path");
+    check(&doc, &json!({"op": "copy", "from": "/a", "path": "/x/y"}), "missing path");
+    check(&doc, &json!({"op": "chop", "path": "/a"}), "Unexpected kind: chop");
+    check(&doc, &json!({"path": "/a"}), "Unexpected kind: unknown");
+    check(&doc, &Value::Null, "Unexpected kind: unknown");
 }
 
 #[test]

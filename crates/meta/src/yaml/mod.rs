@@ -30,6 +30,9 @@ pub const MAX_ALIASED_NODES: usize = 100_000;
 /// How many bytes of text may come from aliases; strings are not shared between values here.
 pub const MAX_ALIASED_BYTES: usize = 3 * 1024 * 1024;
 
+/// How many directives (`%YAML`, `%TAG`) may stand in front of a document.
+pub const MAX_DIRECTIVES: usize = 16;
+
 /// Why a text is not YAML that JSON could express, in the words of `go-yaml`:
 /// `yaml: mapping values are not allowed in this context`.
 #[derive(Clone, Debug, PartialEq, Eq)]

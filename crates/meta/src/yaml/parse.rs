@@ -1,6 +1,6 @@
 //! The first document of a YAML text as a tree, and what is wrong with a text that has none.
 
-use super::Error;
+use super::{Error, MAX_DIRECTIVES};
 use crate::json::MAX_DEPTH;
 use libyaml_safer::{Encoding, ErrorKind, Event, EventData, Parser, ScalarStyle};
 use std::borrow::Cow;
@@ -49,6 +49,7 @@ pub(super) struct Scalar {
 /// Where the document is not YAML, has an alias without anchor, or is nested too deeply.
 pub(super) fn parse(text: &[u8]) -> Result<Tree, Error> {
     let text = utf8(text)?;
+    check_directives(text)?;
     // The parser panics at a tag with a comma behind it in `[!tag, x]`, as of version 0.3.0.
     panic::catch_unwind(|| parse_document(text))
         .unwrap_or_else(|_| Err(Error::yaml("did not find expected whitespace or line break")))
@@ -63,7 +64,8 @@ fn parse_document(text: &str) -> Result<Tree, Error> {
     parser.set_input_string(&mut rest);
     let mut builder = Builder::default();
     loop {
-        let mut event = parser.parse().map_err(|error| syntax_error(&error, &ended))?;
+        let line_added = matches!(ended, Cow::Owned(_));
+        let mut event = parser.parse().map_err(|error| syntax_error(&error, line_added))?;
         if let Cow::Owned(ended) = &ended {
             take_line_end_back(&mut event, ended);
         }
@@ -73,6 +75,18 @@ fn parse_document(text: &str) -> Result<Tree, Error> {
             _ => builder.add(event)?,
         }
     }
+}
+
+/// Refuses more directives than anybody needs: the parser compares each with all others.
+fn check_directives(text: &str) -> Result<(), Error> {
+    let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+    let lines = lines.map(|line| line.trim_start_matches(['\u{feff}', ' ', '\t']));
+    let outside = lines.take_while(|line| line.is_empty() || line.starts_with(['%', '#']));
+    let directives = outside.filter(|line| line.starts_with('%')).count();
+    if directives > MAX_DIRECTIVES {
+        return Err(Error::yaml(format_args!("found more than {MAX_DIRECTIVES} directives")));
+    }
+    Ok(())
 }
 
 /// Ends the last line: the parser looks at the character behind each line, and panics if there is
@@ -88,9 +102,11 @@ fn take_line_end_back(event: &mut Event, ended: &str) {
     else {
         return;
     };
+    if event.end_mark.index < ended.len() as u64 {
+        return;
+    }
     let last_line = ended.trim_end_matches('\n').rsplit('\n').next().unwrap_or_default();
-    let other_line_end = last_line.ends_with(['\r', '\u{85}', '\u{2028}', '\u{2029}']);
-    if other_line_end || event.end_mark.index < ended.len() as u64 {
+    if last_line.ends_with(['\r', '\u{85}', '\u{2028}', '\u{2029}']) {
         return;
     }
     // Behind a blank line the scalar has its own line end already, unless it keeps all of them.
@@ -167,14 +183,13 @@ pub(super) fn too_deep(line: u64) -> Error {
 /// The problem with the line number that `go-yaml` gives: it counts the first line of a mistake
 /// that the parser finds as zero, says nothing of line zero, and takes the line where the
 /// surrounding construct begins if there is no other.
-fn syntax_error(error: &libyaml_safer::Error, ended: &Cow<'_, str>) -> Error {
+fn syntax_error(error: &libyaml_safer::Error, line_added: bool) -> Error {
     let scanner = error.kind() == ErrorKind::Scanner;
     let problem_line = error.problem_mark().map_or(0, |mark| {
         // A quoted text that does not end is said to run to the last line there is, which is not
         // the one behind a line end that has been added.
-        let added = matches!(ended, Cow::Owned(_));
         let to_the_end = error.problem() == "found unexpected end of stream";
-        if added && to_the_end { mark.line.saturating_sub(1) } else { mark.line }
+        if line_added && to_the_end { mark.line.saturating_sub(1) } else { mark.line }
     });
     let line = match problem_line {
         0 => error.context_mark().map_or(0, |mark| mark.line),

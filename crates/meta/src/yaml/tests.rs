@@ -92,6 +92,12 @@ fn nesting_and_aliases_are_limited() {
     check(&long, excessive);
     let merges = "a: &a {b: 1}\nc: {<<: [".to_owned() + &vec!["*a"; 60_000].join(", ") + "]}";
     check(&merges, excessive);
+    let directives = |count: usize| {
+        let tags: String = (0..count).map(|n| format!("%TAG !t{n}! tag:x\n\n # c\n")).collect();
+        tags + "---\na"
+    };
+    check(&directives(MAX_DIRECTIVES), None);
+    check(&directives(MAX_DIRECTIVES + 1), Some("yaml: found more than 16 directives"));
     // Mappings in the place of keys cannot be used to get deeper than the limit either.
     let mut keys = "a0: &a0 [x]\n".to_owned();
     for level in 1..500 {
@@ -147,7 +153,9 @@ fn is_misread(value: &Value) -> bool {
 proptest! {
     #[test]
     fn what_is_written_is_read_back(value in any_value()) {
-        prop_assume!(!is_misread(&value));
+        if is_misread(&value) {
+            return Ok(());
+        }
         let text = encode(&value);
         let parsed = decode(text.as_bytes());
         prop_assert_eq!(parsed.map(|parsed| parsed.value), Ok(value), "{}", text);
@@ -163,8 +171,8 @@ proptest! {
     fn json_is_yaml(value in any_value()) {
         let text = to_vec(&value).expect("JSON");
         let plain = text.iter().all(|c| matches!(c, b' '..=b'~'));
-        prop_assume!(plain);
-        prop_assert_eq!(decode(&text).map(|parsed| parsed.value), Ok(value));
+        let read = decode(&text).map(|parsed| parsed.value);
+        prop_assert!(!plain || read == Ok(value), "{read:?}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::part::StatusPart;
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
-use pintle_meta::json::Parsed;
+use pintle_meta::json::{self, Parsed};
 use pintle_meta::options::PatchOptions;
 use pintle_meta::{Object, Status, yaml};
 use serde_json::Value;
@@ -57,14 +57,8 @@ fn read(cx: &Context) -> Result<(Value, PatchOptions), Status> {
     if !parsed.value.is_object() {
         return Err(undecodable("the document is not an object".to_owned()));
     }
-    body::report(
-        cx,
-        Expected::object(cx),
-        &[],
-        &parsed.duplicates,
-        None,
-        options.field_validation,
-    )?;
+    let found = yaml::strict(&parsed, &[]);
+    body::report(cx, Expected::object(cx), &found, options.field_validation)?;
     let name = parsed.value["metadata"]["name"].as_str().unwrap_or_default();
     let path = &cx.request.name;
     if !name.is_empty() && name != path {
@@ -86,7 +80,8 @@ fn applied(
     let (value, owners) = fields::apply(cx, entry, config, &options.field_manager, force)?;
     let parsed = Parsed { value, duplicates: Vec::new() };
     let expected = Expected::object(cx);
-    let mut object = body::from_parsed(cx, expected, parsed, None, options.field_validation)?;
+    let find = |unknown: &[String], _: &[String]| json::in_document_order(&[], unknown, &[]);
+    let mut object = body::from_parsed(cx, expected, parsed, find, options.field_validation)?;
     if object.name().is_empty() {
         object.meta_mut().name = Some(cx.request.name.clone());
     }

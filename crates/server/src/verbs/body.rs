@@ -2,7 +2,7 @@
 
 use super::Context;
 use pintle_meta::decode::{self, Decoded};
-use pintle_meta::json::{self, Parsed};
+use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::options::FieldValidation;
 use pintle_meta::{Object, Status, yaml};
 use serde_json::Value;
@@ -48,23 +48,32 @@ pub(super) fn object(
     validation: Option<FieldValidation>,
 ) -> Result<Box<dyn Object>, Status> {
     let parsed = parse(cx, expected.kind)?;
-    let text = (!is_yaml(cx)).then_some(&cx.body[..]);
-    from_parsed(cx, expected, parsed, text, validation)
+    if is_yaml(cx) {
+        let copy = Parsed { value: parsed.value.clone(), duplicates: parsed.duplicates.clone() };
+        let find = |unknown: &[String], _: &[String]| yaml::strict(&copy, unknown);
+        return from_parsed(cx, expected, parsed, find, validation);
+    }
+    let find = |unknown: &[String], twice: &[String]| {
+        json::in_document_order(&cx.body, unknown, twice)
+    };
+    from_parsed(cx, expected, parsed, find, validation)
 }
 
-/// Makes an object of a value that may have come from a client; `text` is the JSON it was read
-/// from, for the order of what is found.
+/// Makes an object of a value; `find` puts the unknown and the repeated fields in the order in which
+/// they are reported.
 pub(super) fn from_parsed(
     cx: &Context,
     expected: Expected<'_>,
     parsed: Parsed,
-    text: Option<&[u8]>,
+    find: impl Fn(&[String], &[String]) -> Vec<Strict>,
     validation: Option<FieldValidation>,
 ) -> Result<Box<dyn Object>, Status> {
     check_kind(cx, expected, &parsed.value)?;
     let Decoded { object, unknown } =
         (expected.decode)(parsed.value).map_err(|e| expected.cannot(e))?;
-    report(cx, expected, &unknown, &parsed.duplicates, text, validation)?;
+    if !(unknown.is_empty() && parsed.duplicates.is_empty()) {
+        report(cx, expected, &find(&unknown, &parsed.duplicates), validation)?;
+    }
     Ok(object)
 }
 
@@ -72,22 +81,18 @@ pub(super) fn from_parsed(
 pub(super) fn report(
     cx: &Context,
     expected: Expected<'_>,
-    unknown: &[String],
-    duplicates: &[String],
-    text: Option<&[u8]>,
+    found: &[Strict],
     validation: Option<FieldValidation>,
 ) -> Result<(), Status> {
-    let validation = validation.unwrap_or_default();
-    if validation == FieldValidation::Ignore || (unknown.is_empty() && duplicates.is_empty()) {
-        return Ok(());
+    let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
+    match validation.unwrap_or_default() {
+        FieldValidation::Strict if !texts.is_empty() => {
+            let list = texts.join(", ");
+            return Err(expected.cannot(format_args!("strict decoding error: {list}")));
+        }
+        FieldValidation::Strict | FieldValidation::Ignore => {}
+        FieldValidation::Warn => texts.into_iter().for_each(|text| cx.warn(text)),
     }
-    let found = json::in_document_order(text.unwrap_or_default(), unknown, duplicates);
-    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-    if validation == FieldValidation::Strict {
-        let list = found.join(", ");
-        return Err(expected.cannot(format_args!("strict decoding error: {list}")));
-    }
-    found.into_iter().for_each(|text| cx.warn(text));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
 use crate::typing::Typing;
-use pintle_meta::json::Parsed;
+use pintle_meta::json::{self, Parsed};
 use pintle_meta::managed::TypeSchema;
 use pintle_meta::options::{FieldValidation, PatchOptions};
 use pintle_meta::patch::{Error, JsonPatch, MergePatch, StrategicPatch};
@@ -174,7 +174,8 @@ fn patched(
     }
     duplicates.into_iter().for_each(|text| cx.warn(text));
     let parsed = Parsed { value, duplicates: Vec::new() };
-    let object = body::from_parsed(cx, expected, parsed, None, Some(validation))?;
+    let find = |unknown: &[String], _: &[String]| json::in_document_order(&[], unknown, &[]);
+    let object = body::from_parsed(cx, expected, parsed, find, Some(validation))?;
     update::check_name(cx, object.as_ref())?;
     Ok(object)
 }

@@ -1,0 +1,286 @@
+//! A server under test, and a client that sends it anything.
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, BodyStream, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pintle::{Options, Running, Server};
+use serde_json::Value;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for what must come.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("this comes in time")
+}
+
+/// A server on a free port, whose files are gone when the test ends.
+#[derive(Debug)]
+pub(crate) struct Served {
+    running: Running,
+    client: Arc<ClientConfig>,
+    folder: TempDir,
+}
+
+/// A part of HTTP that a request is sent in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Http {
+    One,
+    Two,
+}
+
+/// What a request was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub code: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The body as JSON, or null.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// What is at a JSON pointer in the body, as text.
+    pub(crate) fn at(&self, pointer: &str) -> String {
+        match self.json().pointer(pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// A header, or `""`.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Served {
+    /// Starts a server that lets everybody do everything.
+    pub(crate) async fn start(server: Server) -> Self {
+        Self::start_with(server, |options| options.insecure_allow_all = true).await
+    }
+
+    /// Starts a server with other options.
+    pub(crate) async fn start_with(server: Server, change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_in(TempDir::new().unwrap(), server, change).await
+    }
+
+    async fn start_in(folder: TempDir, server: Server, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::default();
+        options.secure_port = 0;
+        options.data_dir = Some(folder.path().to_owned());
+        change(&mut options);
+        let running = soon(server.start(&options)).await.unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(authorities(&running));
+        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { running, client: Arc::new(client), folder }
+    }
+
+    /// Ends the server and starts another one on the same port with the same files.
+    pub(crate) async fn restart(self, server: Server) -> Self {
+        let port = self.address().port();
+        soon(self.running.shutdown()).await.unwrap();
+        let change = |options: &mut Options| {
+            options.insecure_allow_all = true;
+            options.secure_port = port;
+        };
+        Self::start_in(self.folder, server, change).await
+    }
+
+    /// Ends the server; fails where it does not end cleanly.
+    pub(crate) async fn stop(self) {
+        soon(self.running.shutdown()).await.unwrap();
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.running.token()
+    }
+
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        self.running.kubeconfig()
+    }
+
+    /// A client of kube-rs.
+    pub(crate) fn kube(&self) -> kube::Client {
+        let mut config = kube::Config::new(self.running.url().parse().unwrap());
+        let certificates = authorities(&self.running);
+        config.root_cert = Some(certificates.iter().map(|one| one.to_vec()).collect());
+        config.auth_info.token = Some(self.token().to_owned().into());
+        config.try_into().unwrap()
+    }
+
+    /// A connection on which anything can be written.
+    pub(crate) async fn connect(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
+        let mut client = (*self.client).clone();
+        client.alpn_protocols = vec![protocol.to_vec()];
+        let stream = TcpStream::connect(self.address()).await.unwrap();
+        let name = ServerName::from(self.address().ip());
+        TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap()
+    }
+
+    /// Sends `METHOD PATH` with a body; JSON, unless a header says otherwise.
+    pub(crate) async fn send(&self, line: &str, body: impl Into<Bytes>) -> Answer {
+        self.send_with(line, &[], body).await
+    }
+
+    /// Sends `METHOD PATH` with headers and a body.
+    pub(crate) async fn send_with(
+        &self,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        self.send_over(Http::One, line, headers, body).await
+    }
+
+    /// The same over a version of HTTP of the caller's choice.
+    pub(crate) async fn send_over(
+        &self,
+        http: Http,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let response = self.open(http, line, headers, body).await;
+        let (parts, body) = response.into_parts();
+        let body = soon(body.collect()).await.unwrap().to_bytes();
+        Answer { code: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Sends a request and returns when the headers of the answer are there.
+    pub(crate) async fn open(
+        &self,
+        http: Http,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response<Incoming> {
+        let (method, path) = line.split_once(' ').unwrap();
+        let uri = match http {
+            Http::One => path.to_owned(),
+            Http::Two => format!("https://{}{path}", self.address()),
+        };
+        let mut request = Request::builder().method(method).uri(uri);
+        if http == Http::One {
+            request = request.header("host", self.address().to_string());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(Full::new(body.into())).unwrap();
+        let sent = async {
+            if http == Http::One {
+                let stream = TokioIo::new(self.connect(b"http/1.1").await);
+                let (mut sender, connection) = http1::handshake(stream).await.unwrap();
+                tokio::spawn(connection);
+                sender.send_request(request).await
+            } else {
+                let stream = TokioIo::new(self.connect(b"h2").await);
+                let (mut sender, connection) =
+                    http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+                tokio::spawn(connection);
+                sender.send_request(request).await
+            }
+        };
+        soon(sent).await.unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// Starts a watch.
+    pub(crate) async fn watch(&self, path: &str, headers: &[(&str, &str)]) -> Events {
+        let response = self.open(Http::One, &format!("GET {path}"), headers, "").await;
+        assert_eq!(response.status(), 200, "{path}");
+        Events { body: BodyStream::new(response.into_body()), text: Vec::new() }
+    }
+}
+
+fn authorities(running: &Running) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(running.authority_pem().as_bytes())
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+/// The events of a watch.
+#[derive(Debug)]
+pub(crate) struct Events {
+    body: BodyStream<Incoming>,
+    text: Vec<u8>,
+}
+
+impl Events {
+    /// The next event; `None` where the watch has ended in order.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                return Some(serde_json::from_slice(&line).unwrap());
+            }
+            let Some(frame) = soon(self.body.next()).await else {
+                assert!(self.text.is_empty(), "half an event: {:?}", self.text);
+                return None;
+            };
+            let frame = frame.expect("a watch ends without an error");
+            self.text.extend_from_slice(&frame.into_data().unwrap_or_default());
+        }
+    }
+
+    /// The next event as `TYPE name`.
+    pub(crate) async fn brief(&mut self) -> String {
+        self.next().await.map_or_else(|| "end".to_owned(), |event| brief(&event))
+    }
+
+    /// What is left, each event as `TYPE name`, until the watch ends.
+    pub(crate) async fn rest(&mut self) -> Vec<String> {
+        let mut all = Vec::new();
+        while let Some(event) = self.next().await {
+            all.push(brief(&event));
+        }
+        all
+    }
+}
+
+/// An event as `TYPE name`.
+pub(crate) fn brief(event: &Value) -> String {
+    let kind = event["type"].as_str().unwrap();
+    match event["object"]["metadata"]["name"].as_str() {
+        Some(name) => format!("{kind} {name}"),
+        None => kind.to_owned(),
+    }
+}

@@ -1,0 +1,13 @@
+//! Whole servers over real TLS, as their clients see them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod auth;
+mod bad_input;
+mod harness;
+mod kinds;
+mod kube_rs;
+mod panic;
+mod rest;
+mod status;
+mod watch;

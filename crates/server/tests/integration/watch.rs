@@ -1,0 +1,219 @@
+//! Watches: what they start with, what they see, and how they end.
+
+use crate::harness::{Served, brief};
+use crate::kinds::{WIDGETS, colored, server, widget};
+use std::time::{Duration, Instant};
+
+const MERGE: [(&str, &str); 1] = [("content-type", "application/merge-patch+json")];
+
+async fn create(served: &Served, body: String) -> String {
+    let answer = served.send(&format!("POST {WIDGETS}"), body).await;
+    assert_eq!(answer.code, 201, "{}", answer.text());
+    answer.at("/metadata/resourceVersion")
+}
+
+async fn paint(served: &Served, name: &str, color: &str) {
+    let body = format!(r#"{{"metadata":{{"labels":{{"color":"{color}"}}}}}}"#);
+    let answer = served.send_with(&format!("PATCH {WIDGETS}/{name}"), &MERGE, body).await;
+    assert_eq!(answer.code, 200, "{}", answer.text());
+}
+
+async fn delete(served: &Served, name: &str) {
+    let answer = served.send(&format!("DELETE {WIDGETS}/{name}"), "").await;
+    assert_eq!(answer.code, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_watch_shows_what_its_selection_sees() {
+    async fn check(served: &Served, query: &str, want: &[&str]) {
+        let mut events = served.watch(&format!("{WIDGETS}?watch=true&timeoutSeconds=1{query}"), &[]).await;
+        assert_eq!(events.rest().await, want, "{query}");
+    }
+    let served = Served::start(server()).await;
+    let list = served.send(&format!("GET {WIDGETS}"), "").await;
+    let start = list.at("/metadata/resourceVersion");
+    create(&served, colored("a", "red")).await;
+    paint(&served, "a", "blue").await;
+    create(&served, colored("b", "red")).await;
+    paint(&served, "a", "red").await;
+    paint(&served, "a", "green").await;
+    delete(&served, "b").await;
+    let everything = [
+        "ADDED a", "MODIFIED a", "ADDED b", "MODIFIED a", "MODIFIED a", "DELETED b",
+    ];
+    let red = ["ADDED a", "DELETED a", "ADDED b", "ADDED a", "DELETED a", "DELETED b"];
+    let only_b = ["ADDED b", "DELETED b"];
+    let after = |query: &str| format!("&resourceVersion={start}{query}");
+    check(&served, &after(""), &everything).await;
+    check(&served, &after("&labelSelector=color%3Dred"), &red).await;
+    check(&served, &after("&labelSelector=color+in+(red,blue)"), &[
+        "ADDED a", "MODIFIED a", "ADDED b", "MODIFIED a", "DELETED a", "DELETED b",
+    ]).await;
+    check(&served, &after("&labelSelector=!color"), &[]).await;
+    check(&served, &after("&fieldSelector=metadata.name%3Db"), &only_b).await;
+    check(&served, &after("&fieldSelector=metadata.namespace%3Dother"), &[]).await;
+    check(&served, "", &["ADDED a"]).await;
+    check(&served, "&resourceVersion=0", &["ADDED a"]).await;
+    check(&served, "&labelSelector=color%3Dred", &[]).await;
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_carries_the_last_state_and_a_newer_version() {
+    let served = Served::start(server()).await;
+    let made = create(&served, colored("a", "red")).await;
+    let mut events =
+        served.watch(&format!("{WIDGETS}?watch=true&resourceVersion={made}"), &[]).await;
+    delete(&served, "a").await;
+    let event = events.next().await.unwrap();
+    assert_eq!(brief(&event), "DELETED a");
+    assert_eq!(event["object"]["spec"]["color"], "red");
+    assert_eq!(event["object"]["kind"], "Widget");
+    let version = event["object"]["metadata"]["resourceVersion"].as_str().unwrap();
+    assert!(version.parse::<u64>().unwrap() > made.parse().unwrap(), "{version} after {made}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_bookmark_comes_before_the_end() {
+    let served = Served::start(server()).await;
+    let made = create(&served, widget("a", 1)).await;
+    for (allowed, want) in [("true", &["BOOKMARK"][..]), ("false", &[])] {
+        let path = format!(
+            "{WIDGETS}?watch=true&timeoutSeconds=3&allowWatchBookmarks={allowed}&resourceVersion={made}"
+        );
+        let began = Instant::now();
+        let mut events = served.watch(&path, &[]).await;
+        let mut seen = Vec::new();
+        let mut told = Duration::ZERO;
+        while let Some(event) = events.next().await {
+            told = began.elapsed();
+            assert_eq!(event["object"]["kind"], "Widget");
+            assert_eq!(event["object"]["metadata"]["resourceVersion"], made.as_str());
+            assert!(event["object"]["metadata"].get("annotations").is_none());
+            seen.push(brief(&event));
+        }
+        assert_eq!(seen, want);
+        let lasted = began.elapsed();
+        assert!(lasted >= Duration::from_millis(2900), "it lasted {lasted:?}");
+        if !seen.is_empty() {
+            let before_end = lasted.saturating_sub(told);
+            assert!(before_end >= Duration::from_millis(1500), "{before_end:?} before the end");
+        }
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn initial_events_end_with_a_bookmark_that_says_so() {
+    let served = Served::start(server()).await;
+    create(&served, widget("a", 1)).await;
+    let newest = create(&served, widget("b", 1)).await;
+    let path = format!(
+        "{WIDGETS}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+    );
+    let mut events = served.watch(&path, &[]).await;
+    assert_eq!(events.brief().await, "ADDED a");
+    assert_eq!(events.brief().await, "ADDED b");
+    let bookmark = events.next().await.unwrap();
+    assert_eq!(bookmark["type"], "BOOKMARK");
+    let meta = &bookmark["object"]["metadata"];
+    assert_eq!(meta["annotations"]["k8s.io/initial-events-end"], "true");
+    assert_eq!(meta["resourceVersion"], newest.as_str());
+    create(&served, widget("c", 1)).await;
+    assert_eq!(events.brief().await, "ADDED c");
+
+    // Without permission for bookmarks, and without the match, it is refused.
+    for query in ["sendInitialEvents=true", "resourceVersionMatch=NotOlderThan"] {
+        let answer = served.send(&format!("GET {WIDGETS}?watch=true&{query}"), "").await;
+        assert_eq!(answer.code, 422, "{query}: {}", answer.text());
+        assert_eq!(answer.at("/reason"), "Invalid");
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_that_the_server_does_not_know_has_expired() {
+    let served = Served::start(server()).await;
+    let newest: u64 = create(&served, widget("a", 1)).await.parse().unwrap();
+    // What is ahead of the server comes from a storage that was lost.
+    for version in [newest + 1, newest + 1000, i64::MAX as u64] {
+        let path = format!("{WIDGETS}?watch=true&timeoutSeconds=20&resourceVersion={version}");
+        let mut events = served.watch(&path, &[]).await;
+        let event = events.next().await.expect("an event that says so");
+        assert_eq!(event["type"], "ERROR", "{version}: {event}");
+        let status = &event["object"];
+        assert_eq!((&status["kind"], &status["code"]), (&"Status".into(), &410.into()));
+        assert_eq!(status["reason"], "Expired");
+        let message = status["message"].as_str().unwrap();
+        assert!(message.starts_with("too old resource version: "), "{message}");
+        assert_eq!(events.next().await, None);
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_ends_watches_in_order() {
+    let served = Served::start(server()).await;
+    let mut watches = Vec::new();
+    for query in ["", "&resourceVersion=0", "&allowWatchBookmarks=true&timeoutSeconds=600"] {
+        watches.push(served.watch(&format!("{WIDGETS}?watch=true{query}"), &[]).await);
+    }
+    create(&served, widget("a", 1)).await;
+    for events in &mut watches {
+        while events.brief().await != "ADDED a" {}
+    }
+    let began = Instant::now();
+    served.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    for events in &mut watches {
+        assert_eq!(events.next().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_table_says_its_columns_once() {
+    let served = Served::start(server()).await;
+    create(&served, colored("a", "red")).await;
+    let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let path = format!("{WIDGETS}?watch=true&timeoutSeconds=4&allowWatchBookmarks=true");
+    let mut events = served.watch(&path, &accept).await;
+    let first = events.next().await.unwrap();
+    create(&served, colored("b", "blue")).await;
+    let mut rest = Vec::new();
+    while let Some(event) = events.next().await {
+        rest.push(event);
+    }
+    let names = |event: &serde_json::Value| -> Vec<String> {
+        let columns = event["object"]["columnDefinitions"].as_array().cloned().unwrap_or_default();
+        columns.iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(first["type"], "ADDED");
+    assert_eq!(first["object"]["kind"], "Table");
+    assert_eq!(names(&first), ["Name", "Color", "Age"]);
+    assert_eq!(first["object"]["rows"][0]["cells"][1], "red");
+    let added: Vec<_> = rest.iter().filter(|event| event["type"] == "ADDED").collect();
+    assert_eq!(added.len(), 1, "{rest:?}");
+    assert_eq!(added[0]["object"]["rows"][0]["cells"][0], "b");
+    for event in &rest {
+        assert!(names(event).is_empty(), "{event}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn the_old_paths_watch() {
+    let served = Served::start(server()).await;
+    create(&served, widget("a", 1)).await;
+    create(&served, widget("b", 1)).await;
+    for (path, want) in [
+        ("/apis/test.example.com/v1/watch/widgets", &["ADDED a", "ADDED b"][..]),
+        ("/apis/test.example.com/v1/watch/namespaces/default/widgets", &["ADDED a", "ADDED b"]),
+        ("/apis/test.example.com/v1/watch/namespaces/default/widgets/b", &["ADDED b"]),
+        ("/apis/test.example.com/v1/watch/namespaces/other/widgets", &[]),
+    ] {
+        let mut events = served.watch(&format!("{path}?timeoutSeconds=1"), &[]).await;
+        assert_eq!(events.rest().await, want, "{path}");
+    }
+    served.stop().await;
+}
