@@ -210,8 +210,10 @@ impl<K: Served> Default for Columns<K> {
 pub struct Table {
     /// What the columns are.
     pub definitions: Arc<[Definition]>,
-    cells: Arc<dyn Fn(&dyn Object) -> Row + Send + Sync>,
+    cells: RowOf,
 }
+
+type RowOf = Arc<dyn Fn(&dyn Object) -> Row + Send + Sync>;
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

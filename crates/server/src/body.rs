@@ -19,11 +19,6 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// A body without content.
-    pub(crate) fn empty() -> Self {
-        Self::Full(None)
-    }
-
     /// Everything in one piece.
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(Some(bytes.into()))

@@ -26,10 +26,13 @@ pub(crate) struct StatusPart {
 pub(crate) struct Part {
     pub name: String,
     pub body: BodyKind,
-    pub get: Arc<dyn Fn(&dyn Object) -> Box<dyn Object> + Send + Sync>,
-    pub set: Arc<dyn Fn(&mut dyn Object, Box<dyn Object>) + Send + Sync>,
+    pub get: Get,
+    pub set: Set,
     pub typing: LazyTyping,
 }
+
+type Get = Arc<dyn Fn(&dyn Object) -> Box<dyn Object> + Send + Sync>;
+type Set = Arc<dyn Fn(&mut dyn Object, Box<dyn Object>) + Send + Sync>;
 
 /// Something that can be done with an object: POST at `NAME/ACTION`.
 pub(crate) struct Action {

@@ -147,7 +147,6 @@ async fn resource(shared: &Shared, _: Permit, at: ResourcePath, asked: Asking) -
     };
     let content_type = header(&asked.parts.headers, CONTENT_TYPE.as_str());
     let manager = manager(&asked.parts.headers);
-    let legacy_watch = at.legacy_watch;
     let body = match read_body(asked.verb, &asked.parts.headers, asked.body).await {
         Ok(body) => body,
         Err(status) => return respond::status(&status, format),
@@ -171,7 +170,6 @@ async fn resource(shared: &Shared, _: Permit, at: ResourcePath, asked: Asking) -
         (content_type, body),
         manager,
         format,
-        legacy_watch,
         shared.plugins.clone(),
         shared.shutdown.clone(),
     );

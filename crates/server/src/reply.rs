@@ -75,27 +75,31 @@ impl List {
         match self.entries {
             Entries::Picked(entries) => {
                 let mut entries = entries.into_iter();
-                Box::new(join(head, shape, move |write| entries.next().map(|e| write(&e))))
+                Box::new(join(head, shape, move |shape, out| {
+                    let entry = entries.next()?;
+                    shape.item(&entry, out);
+                    Some(())
+                }))
             }
             Entries::Shared(slice) => {
                 let mut cursor = slice.cursor();
-                Box::new(join(head, shape, move |write| {
-                    while let Some(entry) = cursor.next() {
-                        if !entry.removed {
-                            return Some(write(entry));
-                        }
+                Box::new(join(head, shape, move |shape, out| {
+                    let mut entry = cursor.next()?;
+                    while entry.removed {
+                        entry = cursor.next()?;
                     }
-                    None
+                    shape.item(entry, out);
+                    Some(())
                 }))
             }
         }
     }
 }
 
-/// Joins items behind a head; `next` hands the next entry to its argument.
+/// Joins items behind a head; `next` writes the next one, or says that there is none.
 fn join<F>(head: Vec<u8>, shape: Shape, mut next: F) -> impl Iterator<Item = Bytes> + Send
 where
-    F: FnMut(&mut dyn FnMut(&Entry)) -> Option<()> + Send,
+    F: FnMut(&Shape, &mut Vec<u8>) -> Option<()> + Send,
 {
     let mut head = Some(head);
     let mut first = true;
@@ -106,17 +110,17 @@ where
         }
         let mut out = head.take().unwrap_or_else(|| Vec::with_capacity(PIECE_BYTES + 4096));
         while out.len() < PIECE_BYTES {
-            let mut write = |entry: &Entry| {
-                if !std::mem::take(&mut first) {
-                    out.push(b',');
-                }
-                shape.item(entry, &mut out);
-            };
-            if next(&mut write).is_none() {
+            let end = out.len();
+            if !first {
+                out.push(b',');
+            }
+            if next(&shape, &mut out).is_none() {
+                out.truncate(end);
                 Shape::list_tail(&mut out);
                 done = true;
                 break;
             }
+            first = false;
         }
         Some(out.into())
     })

@@ -28,11 +28,6 @@ impl Store {
         Self { kind, resource, storage, cache, prefix }
     }
 
-    /// The kind.
-    pub(crate) fn kind(&self) -> &Arc<KindInfo> {
-        &self.kind
-    }
-
     /// The cache that reads come from.
     pub(crate) fn cache(&self) -> &Arc<Cache> {
         &self.cache
@@ -137,11 +132,6 @@ impl Store {
     pub(crate) fn not_found(&self, key: &str) -> Status {
         let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
         Status::not_found(&self.resource, name)
-    }
-
-    /// The resource, for messages.
-    pub(crate) fn resource(&self) -> &GroupResource {
-        &self.resource
     }
 
     fn path(&self, key: &str) -> String {

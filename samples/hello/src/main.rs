@@ -1,5 +1,7 @@
 //! hello.zeng.dev: foos in two versions, with parts, an action and an admission plugin.
 
+#![allow(unreachable_pub, reason = "types are public, as in a library")]
+
 mod base64;
 mod v1;
 mod v2;

@@ -46,7 +46,7 @@ impl Cache {
             tokio::task::yield_now().await;
         }
         let mut state = self.write();
-        state.tree = Tree::from_sorted(entries);
+        state.tree = Tree::from_sorted(&entries);
         state.history = History::new(range.revision);
         state.revision = range.revision;
         state.generation += 1;

@@ -103,11 +103,6 @@ impl Cache {
         })
     }
 
-    /// The kind of the objects.
-    pub(crate) fn kind(&self) -> &Arc<KindInfo> {
-        &self.kind
-    }
-
     /// Whether the objects have been loaded once.
     pub(crate) fn is_ready(&self) -> bool {
         self.revision() > 0

@@ -39,10 +39,8 @@ pub(super) async fn finish(
     let attributes = cx.attributes(Operation::Create, &given, None);
     cx.plugins.mutate(&attributes, object.as_mut()).await?;
     own_metadata(cx, object.meta_mut());
-    if let Some(status) = &cx.resource.status {
-        if !status.main_may_write {
-            (status.clear)(object.as_mut());
-        }
+    if let Some(status) = cx.resource.status.filter(|status| !status.main_may_write) {
+        (status.clear)(object.as_mut());
     }
     let hooks = cx.resource.kind.hooks;
     (hooks.prepare_create)(object.as_mut(), &cx.request);

@@ -41,7 +41,6 @@ pub(crate) struct Context {
     /// user agent.
     pub manager: String,
     pub format: Format,
-    pub legacy_watch: bool,
     pub plugins: Plugins,
     pub shutdown: Shutdown,
     warnings: Arc<Mutex<Vec<String>>>,
@@ -56,7 +55,6 @@ impl Context {
         (content_type, body): (Option<String>, Bytes),
         manager: String,
         format: Format,
-        legacy_watch: bool,
         plugins: Plugins,
         shutdown: Shutdown,
     ) -> Self {
@@ -70,7 +68,6 @@ impl Context {
             body,
             manager,
             format,
-            legacy_watch,
             plugins,
             shutdown,
             warnings,

@@ -55,7 +55,14 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         let (slice, revision) = store.cache().all(&selection.prefix);
         (Some(slice.cursor()), revision)
     } else {
-        store.freshen(ReadAt::Any).await?;
+        // A client ahead of the cache has seen what this server is about to see. One ahead of the
+        // storage has seen another storage, which was lost: it would wait for changes in vain.
+        if version > store.freshen(ReadAt::Any).await? {
+            let newest = store.freshen(ReadAt::Latest).await?;
+            if version > newest {
+                return Ok(too_old(version, newest));
+            }
+        }
         (None, version)
     };
     let Some(watcher) = store.cache().watch_after(from) else {
@@ -102,9 +109,10 @@ fn next_wake(end: Instant, bookmarks: bool) -> Instant {
     last.unwrap_or(end).min(now + BOOKMARK_EVERY)
 }
 
-/// A watch that starts where nothing is remembered gets one event that says so.
-fn too_old(from: Revision, floor: Revision) -> Reply {
-    let status = Status::expired(format!("too old resource version: {from} ({floor})"));
+/// A watch that starts where nothing is known, or no longer, gets one event that says so; the
+/// client lists again. In Kubernetes a version of the future just waits: it keeps its storage.
+fn too_old(from: Revision, known: Revision) -> Reply {
+    let status = Status::expired(format!("too old resource version: {from} ({known})"));
     let piece = error_event(&status);
     Reply::Watch(Box::pin(stream::once(async move { piece })))
 }

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""Sends the same requests to a fresh Go server and a fresh hello-apiserver, and compares.
+
+    compare.py --scenarios FOLDER            scenario files, or recorded transcripts
+    compare.py --random N [--seed S]         N made-up sequences; the same for the same seed
+    options: --only I (of the random ones, or a part of a file's name), --keep FOLDER (failing
+             sequences as scenario files), --go FOLDER (bin/), --ours PROGRAM, --jobs J
+
+A scenario is {"name", "about", "steps": [{"id", "method", "path", "headers"?, "body"?}]};
+"${ID:.a.b[0]}" takes a value from the answer to an earlier step of the same run, "@ns@" is a
+namespace of the run's own. A failing random sequence is shrunk: steps are dropped while the
+difference stays. differences.txt beside this file lists the deliberate differences.
+Only the standard library is used.
+"""
+import argparse
+import collections
+import concurrent.futures
+import http.client
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+
+import generate
+from normal import Normal, difference, is_loose, parse, short, wordless
+from servers import Pair
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAMESPACE = "@ns@"
+MISSING = "missing"
+# A pair of servers is replaced after this, before the Go server compacts its etcd.
+PAIR_SECONDS = 240
+SHRUNK_KINDS = 40
+ROWS_SHOWN = 8
+
+
+class Deliberate:
+    """The differences that are meant: METHOD and path, row, and a reason, each a line."""
+
+    def __init__(self, path):
+        self.rules = []
+        with open(path, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                line = line.strip()
+                if not line or line.startswith("#"):
+                    continue
+                parts = [part.strip() for part in line.split(" :: ")]
+                if len(parts) != 3 or not parts[2]:
+                    sys.exit(f"{path}:{number}: want STEP :: ROW :: REASON")
+                self.rules.append((re.compile(parts[0]), re.compile(parts[1])))
+
+    def left(self, step, rows):
+        """The rows that no rule covers; a rule for the status covers the whole step."""
+        request = f"{step['method']} {step['path']} {json.dumps(step.get('headers') or {})}"
+        covers = [row for place, row in self.rules if place.search(request)]
+        if any(rule.search(row) for rule in covers for row in rows if row.startswith("status")):
+            return []
+        return [row for row in rows if not any(rule.search(row) for rule in covers)]
+
+
+def dig(value, path):
+    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
+        value = value[name] if name else value[int(index)]
+    return value
+
+
+def fill(value, seen):
+    """Puts values of earlier answers in; what an answer did not have is a fixed word."""
+    def take(match):
+        try:
+            return str(dig(seen[match.group(1)], match.group(2)))
+        except (KeyError, IndexError, TypeError):
+            return MISSING
+    if isinstance(value, str):
+        return re.sub(r"\$\{([\w-]+):([^}]+)\}", take, value)
+    if isinstance(value, dict):
+        return {fill(key, seen): fill(item, seen) for key, item in value.items()}
+    return [fill(item, seen) for item in value] if isinstance(value, list) else value
+
+
+def named(steps, namespace):
+    return json.loads(json.dumps(steps).replace(NAMESPACE, namespace))
+
+
+def answers(server, steps):
+    seen, out = {}, []
+    for step in steps:
+        parts = {key: step[key] for key in ("method", "path", "headers", "body") if key in step}
+        try:
+            status, headers, raw = server.send(fill(parts, seen))
+        except (OSError, http.client.HTTPException) as error:
+            status, headers, raw = type(error).__name__, {}, b""
+        seen[step["id"]] = parse(raw)
+        out.append((status, headers, seen[step["id"]]))
+    return out
+
+
+class Comparison:
+    def __init__(self, pair, deliberate):
+        self.pair, self.deliberate = pair, deliberate
+        self.sides = concurrent.futures.ThreadPoolExecutor(2)
+        self.runs = 0
+
+    def run(self, steps):
+        """(step, rows, answer of Go, answer of ours) for each step that differs."""
+        self.runs += 1
+        steps = named(steps, f"c{self.runs}")
+        ours = self.sides.submit(answers, self.pair.ours, steps)
+        both = zip(steps, answers(self.pair.go, steps), ours.result())
+        want_side, got_side, found = Normal(), Normal(), []
+        for step, want, got in both:
+            rows = self.deliberate.left(step, rows_of(step, want, got, want_side, got_side))
+            if rows:
+                found.append((step, rows))
+        return found
+
+    def shrunk(self, steps, kind):
+        """The sequence without the steps that the first difference does not need."""
+        index = len(steps) - 1
+        while index >= 0:
+            fewer = steps[:index] + steps[index + 1:]
+            if fewer and kind in (kind_of(*found) for found in self.run(fewer)):
+                steps = fewer
+            index -= 1
+        return steps
+
+
+def rows_of(step, want, got, want_side, got_side):
+    rows = []
+    if want[0] != got[0]:
+        rows.append(f"status: want {want[0]}, got {got[0]}")
+    for name in sorted(set(want[1]) | set(got[1])):
+        if name not in step.get("ignoreHeaders", ()) and want[1].get(name) != got[1].get(name):
+            rows.append(
+                f"header {name}: want {short(want[1].get(name))}, got {short(got[1].get(name))}")
+    want_body, got_body = want_side.value(want[2]), got_side.value(got[2])
+    if is_loose(want[2]):
+        want_body, got_body = wordless(want_body), wordless(got_body)
+    return rows if step.get("ignoreBody") else rows + difference(want_body, got_body)
+
+
+def kind_of(step, rows):
+    """What a difference is like, for counting: the request's shape and the first row's."""
+    path = re.sub(r"/namespaces/[^/?]+", "", step["path"].split("?")[0])
+    path = re.sub(r"/foos/[^/]+", "/foos/X", path.replace("/v1/", "/v/").replace("/v2/", "/v/"))
+    return f"{step['method']} {path} {re.sub(r'[0-9]+', 'N', rows[0])[:160]}"
+
+
+def scenarios(folder, only):
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".json") and (only is None or only in name):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                yield name.removesuffix(".json"), json.load(file)["steps"], False
+
+
+def random_sequences(count, seed, only):
+    for index in range(count) if only is None else [int(only)]:
+        yield f"{seed}-{index}", generate.sequence(f"{seed}:{index}"), True
+
+
+class Report:
+    def __init__(self, keep):
+        self.keep, self.lock = keep, threading.Lock()
+        self.kinds = collections.Counter()
+        self.passed = self.failed = self.steps = 0
+
+    def add(self, comparison, name, steps, shrink):
+        found = comparison.run(steps)
+        with self.lock:
+            self.steps += len(steps)
+            if not found:
+                self.passed += 1
+                return
+            self.failed += 1
+            kind = kind_of(*found[0])
+            self.kinds[kind] += 1
+            known = self.kinds[kind] > 1 or len(self.kinds) > SHRUNK_KINDS
+        if shrink and known:
+            return
+        if shrink:
+            steps = comparison.shrunk(steps, kind)
+            found = comparison.run(steps) or found
+        with self.lock:
+            self.show(name, steps, found, shrink)
+
+    def show(self, name, steps, found, shrink):
+        for step, rows in found:
+            print(f"DIFF {name} / {step['id']}   {step['method']} {step['path']}")
+            for row in rows[:ROWS_SHOWN]:
+                print("     " + row)
+        if shrink:
+            steps = named(steps, f"c-{name}")
+            scenario = {"name": name, "about": "found by compare.py", "steps": steps}
+            for step in steps:
+                print("     " + json.dumps(step, ensure_ascii=False))
+            if self.keep:
+                os.makedirs(self.keep, exist_ok=True)
+                with open(os.path.join(self.keep, name + ".json"), "w", encoding="utf-8") as file:
+                    json.dump(scenario, file, indent=1, ensure_ascii=False)
+                    file.write("\n")
+        sys.stdout.flush()
+
+    def end(self):
+        for kind, count in self.kinds.most_common():
+            print(f"{count:5} x {kind}")
+        print(f"{self.passed} sequences agree, {self.failed} differ, {self.steps} steps")
+
+
+def work(options, sequences, lock, deliberate, report, stop):
+    """Takes sequences until there are none, on pairs of servers of its own."""
+    while not stop.is_set():
+        with Pair(options.go, options.ours) as pair:
+            comparison, since = Comparison(pair, deliberate), time.monotonic()
+            while not stop.is_set() and time.monotonic() - since < PAIR_SECONDS:
+                with lock:
+                    sequence = next(sequences, None)
+                if sequence is None:
+                    return
+                report.add(comparison, *sequence)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenarios")
+    parser.add_argument("--random", type=int, default=0)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--only")
+    parser.add_argument("--keep")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--go", default=os.path.join(HERE, "../bin"))
+    parser.add_argument("--ours", default=os.path.join(HERE, "../../target/debug/hello-apiserver"))
+    options = parser.parse_args()
+    if bool(options.scenarios) == bool(options.random):
+        parser.error("give one of --scenarios and --random")
+    return options
+
+
+def main():
+    options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    deliberate = Deliberate(os.path.join(HERE, "differences.txt"))
+    report, stop = Report(options.keep), threading.Event()
+    if options.scenarios:
+        sequences = scenarios(options.scenarios, options.only)
+    else:
+        print(f"seed {options.seed}")
+        sequences = random_sequences(options.random, options.seed, options.only)
+    lock = threading.Lock()
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        jobs = [pool.submit(work, options, sequences, lock, deliberate, report, stop)
+                for _ in range(options.jobs)]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            report.end()
+    sys.exit(1 if report.failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What differs between any two runs, taken out of answers before they are compared.
+
+The rules are those by which the recorded transcripts are compared: UIDs and resource versions
+become numbered tokens in order of first appearance, so that "the same as before" and "changed"
+are still compared; times, ages, continue tokens and generated suffixes become placeholders;
+managedFields and the causes of apply conflicts are put in one order.
+"""
+import json
+import re
+
+KEPT_HEADERS = ("content-type", "warning", "retry-after", "allow", "content-encoding", "vary",
+                "cache-control", "location")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+AGE = re.compile(r"^(\d+[smhdy])+$|^<unknown>$|^<invalid>$")
+# A message that quotes the internals of Go is not compared.
+LOOSE = re.compile(
+    r"Go struct|Go value|json:|yaml:|invalid character|unexpected end of JSON|\(\*?\w+\.\w+\)"
+    r"|in scheme \"|strconv|\[\]string|AdditionalErrorMsg|Invalid value: \"\{")
+# What a server says about itself.
+OWN = ("serverAddress", "gitVersion", "goVersion", "platform", "gitCommit", "buildDate",
+       "compiler", "gitTreeState")
+SHOWN_CHARACTERS = 300
+
+
+def parse(raw):
+    """A body as JSON, as a list of JSON where it is a stream, else as text."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    except ValueError:
+        return text
+
+
+class Normal:
+    """The tokens of one sequence and side."""
+
+    def __init__(self):
+        self.tokens = {}
+
+    def token(self, kind, value):
+        names = self.tokens.setdefault(kind, {})
+        return names.setdefault(value, f"<{kind}:{len(names) + 1}>")
+
+    def text(self, text):
+        text = TIME.sub("<time>", UUID.sub(lambda m: self.token("uid", m.group(0)), text))
+        for version, name in sorted(self.tokens.get("rv", {}).items(), key=lambda kv: -len(kv[0])):
+            # A short number may be anything, unless it stands alone in parentheses.
+            around = r"(?<![\w.<:])%s(?![\w.>])" if len(version) >= 2 else r"(?<=\()%s(?=\))"
+            text = re.sub(around % re.escape(version), name, text)
+        return text
+
+    def value(self, value, key=None):
+        if isinstance(value, dict):
+            return self.object(value)
+        if isinstance(value, list):
+            return self.list(value, key)
+        if isinstance(value, str):
+            return self.string(value, key)
+        return value
+
+    def object(self, value):
+        out = {key: self.value(value[key], key) for key in sorted(value)}
+        meta = value.get("metadata")
+        if isinstance(meta, dict) and meta.get("generateName"):
+            base = meta["generateName"]
+            if isinstance(base, str) and str(meta.get("name", "")).startswith(base):
+                out["metadata"]["name"] = base + "<random>"
+        return out
+
+    def list(self, value, key):
+        if key == "managedFields":
+            # Their order depends on the second in which each was written.
+            items = (self.value(item) for item in value)
+            return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+        if key == "causes":
+            # The conflicts of several managers come in no fixed order.
+            def place(cause):
+                conflict = isinstance(cause, dict) and cause.get("reason") == "FieldManagerConflict"
+                return (False, json.dumps(cause, sort_keys=True)) if conflict else (True, "")
+            return sorted((self.value(item) for item in value), key=place)
+        if key == "cells":
+            return ["<age>" if isinstance(item, str) and AGE.match(item) else self.value(item)
+                    for item in value]
+        return [self.value(item) for item in value]
+
+    def string(self, value, key):
+        if key == "resourceVersion" and value not in ("", "0"):
+            return self.token("rv", value)
+        if key == "message" and value.startswith("Apply failed with"):
+            head, *rows = self.text(value).split("\n")
+            return "\n".join([head.split(":")[0]] + sorted(rows)) if rows else self.text(value)
+        if key == "continue" and value:
+            return "<continue>"
+        return "<server>" if key in OWN else self.text(value)
+
+
+def is_loose(body):
+    """Whether a body's message quotes Go."""
+    return isinstance(body, dict) and bool(LOOSE.search(str(body.get("message"))))
+
+
+def wordless(value):
+    """The value without its messages."""
+    if isinstance(value, dict):
+        return {key: wordless(item) for key, item in value.items() if key != "message"}
+    return [wordless(item) for item in value] if isinstance(value, list) else value
+
+
+def difference(want, got, at="body"):
+    """The places where two values differ, a line each."""
+    if type(want) is not type(got):
+        return [f"{at}: want {short(want)}, got {short(got)}"]
+    if isinstance(want, dict):
+        rows = []
+        for key in sorted(set(want) | set(got)):
+            if key not in got:
+                rows.append(f"{at}.{key}: missing, want {short(want[key])}")
+            elif key not in want:
+                rows.append(f"{at}.{key}: unexpected {short(got[key])}")
+            else:
+                rows += difference(want[key], got[key], f"{at}.{key}")
+        return rows
+    if isinstance(want, list):
+        rows = [] if len(want) == len(got) else [f"{at}: want {len(want)} items, got {len(got)}"]
+        for index, (one, other) in enumerate(zip(want, got)):
+            rows += difference(one, other, f"{at}[{index}]")
+        return rows
+    return [] if want == got else [f"{at}: want {short(want)}, got {short(got)}"]
+
+
+def short(value):
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -1,0 +1,4 @@
+//! The target `json_patch` for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| _ = pintle_fuzz::run("json_patch", data));

@@ -1,0 +1,293 @@
+//! Where the fuzzing starts: inputs that make sense, and pieces that inputs are made of.
+
+/// Pieces that the formats give a meaning to.
+pub(crate) const TOKENS: &[&str] = &[
+    "\0",
+    "\n",
+    "\r\n",
+    "\t",
+    "  ",
+    " ",
+    ",",
+    ":",
+    ": ",
+    ";",
+    "=",
+    "==",
+    "!=",
+    "!",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "[]",
+    "{}",
+    "[[",
+    "]]",
+    "{\"a\":",
+    "\"",
+    "'",
+    "\\",
+    "/",
+    "//",
+    "~0",
+    "~1",
+    "~",
+    "-",
+    "- ",
+    "--- ",
+    "...",
+    "#",
+    "%",
+    "&a ",
+    "*a",
+    "<<: ",
+    "? ",
+    "| ",
+    "> ",
+    ">-2",
+    "!!binary ",
+    "!!str ",
+    "!!int ",
+    "!!float ",
+    "%YAML 1.1\n",
+    "null",
+    "true",
+    "false",
+    "yes",
+    "~",
+    ".nan",
+    "-.inf",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "00",
+    "0x1F",
+    "0b1",
+    "0o7",
+    "1_0",
+    "1e9",
+    "1e400",
+    "1.5",
+    "127",
+    "255",
+    "256",
+    "65536",
+    "2147483648",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "18446744073709551615",
+    "18446744073709551616",
+    "190:20:30",
+    "2001-01-01",
+    "\\u0000",
+    "\\ud800",
+    "\\udc00",
+    "\\uFFFD",
+    "\u{feff}",
+    "\u{85}",
+    "\u{2028}",
+    "ü",
+    "🦀",
+    "in",
+    "notin",
+    "exists",
+    "metadata",
+    "metadata.name",
+    "managedFields",
+    "apiVersion",
+    "kind",
+    "spec",
+    "status",
+    "items",
+    "name",
+    "op",
+    "path",
+    "from",
+    "value",
+    "add",
+    "remove",
+    "replace",
+    "move",
+    "copy",
+    "test",
+    "$patch",
+    "$retainKeys",
+    "$deleteFromPrimitiveList/tags",
+    "$setElementOrder/env",
+    "delete",
+    "merge",
+    "f:",
+    "k:",
+    "v:",
+    "i:",
+    ".",
+    "f:spec",
+    "k:{\"name\":\"a\"}",
+    "v:1",
+    "i:0",
+    "fieldsV1",
+    "fieldsType",
+    "FieldsV1",
+    "manager",
+    "operation",
+    "Apply",
+    "Update",
+    "subresource",
+    "time",
+    "limit",
+    "continue",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "labelSelector",
+    "fieldSelector",
+    "timeoutSeconds",
+    "watch",
+    "sendInitialEvents",
+    "dryRun",
+    "fieldManager",
+    "fieldValidation",
+    "force",
+    "propagationPolicy",
+    "preconditions",
+    "type",
+    "object",
+    "properties",
+    "additionalProperties",
+    "$ref",
+    "#/definitions/A",
+    "x-kubernetes-list-type",
+    "map",
+    "set",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-patch-merge-key",
+    "allOf",
+    "anyOf",
+    "default",
+    "nullable",
+];
+
+/// JSON.
+pub(crate) const JSON: &[&str] = &[
+    OBJECT,
+    r#"{"a":1,"a":2.5e-3,"b":[true,false,null,"\u00e9\n\ud83e\udd80"],"c":{"d":-0,"e":1e400}}"#,
+    "[[[[[[]]]]]]",
+    r#" [1 , 2 ] "#,
+];
+
+/// YAML.
+pub(crate) const YAML: &[&str] = &[
+    "apiVersion: fuzz.example/v1\nkind: Thing\nmetadata:\n  name: a\n  labels: {a: b}\nspec:\n  - 1\n  - 'two'\n",
+    "a: &x [1, 2]\nb: *x\nc: {<<: {d: e}}\nf: |\n  text\n  more\ng: >-\n  folded\n  lines\n? h\n: i\n",
+    "%YAML 1.1\n---\nyes: no\nn: ~\no: 0o17\nx: 0x1f\nf: .inf\nt: 2001-01-01T00:00:00Z\nb: !!binary aGk=\n...\n",
+    "\"quoted \\u00e9 \\x41\": 'it''s'\n# a comment\nlist: [a, b, {c: d}]\n",
+];
+
+/// Label selectors.
+pub(crate) const LABELS: &[&str] = &[
+    "a=b,c!=d,e in (f, g),h notin (i),j,!k",
+    "example.com/tier == front, x>1, y<2",
+    "a in (),b in (,c)",
+];
+
+/// Field selectors.
+pub(crate) const FIELDS: &[&str] =
+    &["metadata.name=a,metadata.namespace!=b", r"spec.x=a\,b\=c\\d", "a==b,,"];
+
+/// Continue tokens.
+pub(crate) const TOKENS_OF_PAGES: &[&str] = &[
+    "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MTcsInN0YXJ0IjoiL2RlZmF1bHQvYVx1MDAwMCJ9",
+    "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiYVx1MDAwMCJ9",
+    "{\"v\":\"meta.k8s.io/v1\",\"rv\":0,\"start\":\"../a\"}",
+];
+
+/// JSON patches, each followed by a NUL and the object.
+pub(crate) const JSON_PATCHES: &[&str] = &[
+    concat!(
+        r#"[{"op":"add","path":"/spec/tags/-","value":"c"},{"op":"remove","path":"/spec/env/0"},"#,
+        r#"{"op":"copy","from":"/spec","path":"/status"},{"op":"test","path":"/kind","value":"Thing"}]"#,
+        "\0",
+        r#"{"kind":"Thing","spec":{"tags":["a","b"],"env":[{"name":"a"}]}}"#
+    ),
+    concat!(
+        r#"[{"op":"move","from":"/a~1b/0","path":"/c"},{"op":"replace","path":"","value":{"x":[]}}]"#,
+        "\0",
+        r#"{"a/b":[1,2],"c":{}}"#
+    ),
+];
+
+/// Merge patches, each followed by a NUL and the object.
+pub(crate) const MERGE_PATCHES: &[&str] = &[concat!(
+    r#"{"spec":{"image":null,"config":{"msg":"b"},"tags":["x"]},"status":1}"#,
+    "\0",
+    r#"{"spec":{"image":"a","config":{"msg":"a","msg1":"c"}}}"#
+)];
+
+/// Strategic merge patches, each followed by a NUL and the object.
+pub(crate) const STRATEGIC_PATCHES: &[&str] = &[
+    concat!(
+        r#"{"spec":{"env":[{"name":"a","value":"2"},{"name":"b","$patch":"delete"}],"#,
+        r#""$setElementOrder/env":[{"name":"c"},{"name":"a"}],"config":{"$patch":"replace","msg":"x"},"#,
+        r#""$deleteFromPrimitiveList/tags":["x"],"tags":["y"],"$retainKeys":["env","tags"]}}"#,
+        "\0",
+        r#"{"spec":{"env":[{"name":"a","value":"1"},{"name":"b"},{"name":"c"}],"tags":["x","z"],"config":{"msg":"m"}}}"#
+    ),
+    concat!(r#"{"spec":{"env":[{"$patch":"replace"},{"name":"n"}]}}"#, "\0", "{}"),
+];
+
+/// Configurations to apply, each followed by a NUL and the live object.
+pub(crate) const APPLIES: &[&str] = &[
+    concat!(
+        r#"{"apiVersion":"fuzz.example/v1","kind":"Thing","metadata":{"name":"a","labels":{"x":"y"}},"#,
+        r#""spec":{"image":"b","env":[{"name":"a","value":"2"}],"tags":["t","u"],"config":{"msg":"m"}}}"#,
+        "\0",
+        r#"{"apiVersion":"fuzz.example/v1","kind":"Thing","metadata":{"name":"a","uid":"1","managedFields":["#,
+        r#"{"manager":"one","operation":"Apply","apiVersion":"fuzz.example/v1","fieldsType":"FieldsV1","#,
+        r#""time":"2026-01-01T00:00:00Z","fieldsV1":{"f:spec":{"f:env":{"k:{\"name\":\"z\"}":{".":{},"f:name":{}}},"#,
+        r#""f:tags":{"v:\"t\"":{}},"f:image":{}}}},"#,
+        r#"{"manager":"two","operation":"Update","apiVersion":"fuzz.example/v1","fieldsType":"FieldsV1","#,
+        r#""fieldsV1":{"f:spec":{"f:config":{"f:msg":{}}}}}]},"#,
+        r#""spec":{"image":"a","env":[{"name":"z","value":"1"}],"tags":["t"],"config":{"msg":"n","msg1":"o"}}}"#
+    ),
+    concat!(
+        r#"{"apiVersion":"fuzz.example/v1","kind":"Thing","metadata":{"name":"a"},"spec":{"image":"i"}}"#,
+        "\0",
+    ),
+];
+
+/// Sets of fields.
+pub(crate) const FIELD_SETS: &[&str] = &[
+    r#"{"f:metadata":{"f:labels":{".":{},"f:a":{}}},"f:spec":{"f:env":{"k:{\"name\":\"a\"}":{".":{},"f:value":{}}},"f:tags":{"v:\"x\"":{},"i:3":{}}}}"#,
+    r#"{".":{},"f:":{},"v:1.5":{},"v:null":{},"k:{\"b\":1,\"a\":true}":{}}"#,
+];
+
+/// Schemas, each followed by a NUL and an object.
+pub(crate) const SCHEMAS: &[&str] = &[concat!(
+    r##"{"type":"object","properties":{"a":{"$ref":"#/definitions/A"},"b":{"type":"array","items":{"type":"object"},"##,
+    r##""x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["k"]}},"##,
+    r##""definitions":{"A":{"allOf":[{"type":"object","additionalProperties":{"$ref":"#/definitions/A"}}]}}}"##,
+    "\0",
+    r#"{"a":{"x":{"y":{}}},"b":[{"k":1,"v":2}]}"#
+)];
+
+/// Queries.
+pub(crate) const QUERIES: &[&str] = &[
+    "limit=2&continue=abc&labelSelector=a%3Db&fieldSelector=metadata.name%3Dc&resourceVersion=5",
+    "watch=1&timeoutSeconds=3&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true",
+    "dryRun=All&fieldManager=me&fieldValidation=Strict&force=true",
+    "propagationPolicy=Foreground&gracePeriodSeconds=0&orphanDependents=true",
+];
+
+/// Bodies of deletions.
+pub(crate) const DELETES: &[&str] = &[
+    r#"{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background","gracePeriodSeconds":3,"preconditions":{"uid":"a","resourceVersion":"4"},"dryRun":["All"]}"#,
+];
+
+/// Whole objects.
+pub(crate) const OBJECTS: &[&str] = &[OBJECT];
+
+const OBJECT: &str = r#"{"apiVersion":"fuzz.example/v1","kind":"Thing","metadata":{"name":"a-b.c","generateName":"x-","namespace":"default","labels":{"example.com/a":"b"},"annotations":{"n":"v"},"finalizers":["example.com/f"],"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true}],"creationTimestamp":"2026-01-01T00:00:00Z","resourceVersion":"3","managedFields":[{"manager":"m","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:a":{}}}]},"spec":{"image":"i","config":{"msg":"m"},"env":[{"name":"a","value":"b"}],"tags":["t"],"replicas":3,"ratio":0.5},"status":{"phase":"P"}}"#;
