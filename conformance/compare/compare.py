@@ -33,7 +33,7 @@ NAMESPACE = "@ns@"
 MISSING = "missing"
 # A pair of servers is replaced after this, before the Go server compacts its etcd.
 PAIR_SECONDS = 240
-SHRUNK_KINDS = 40
+SHRUNK_KINDS = 200
 ROWS_SHOWN = 8
 
 
@@ -146,7 +146,8 @@ def kind_of(step, rows):
     """What a difference is like, for counting: the request's shape and the first row's."""
     path = re.sub(r"/namespaces/[^/?]+", "", step["path"].split("?")[0])
     path = re.sub(r"/foos/[^/]+", "/foos/X", path.replace("/v1/", "/v/").replace("/v2/", "/v/"))
-    return f"{step['method']} {path} {re.sub(r'[0-9]+', 'N', rows[0])[:160]}"
+    row = rows[0] if rows[0].startswith("status") else re.sub(r"[0-9]+", "N", rows[0])
+    return f"{step['method']} {path} {row[:160]}"
 
 
 def scenarios(folder, only):

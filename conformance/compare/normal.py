@@ -5,6 +5,7 @@ become numbered tokens in order of first appearance, so that "the same as before
 are still compared; times, ages, continue tokens and generated suffixes become placeholders;
 managedFields and the causes of apply conflicts are put in one order.
 """
+import base64
 import json
 import re
 
@@ -20,6 +21,8 @@ LOOSE = re.compile(
 # What a server says about itself.
 OWN = ("serverAddress", "gitVersion", "goVersion", "platform", "gitCommit", "buildDate",
        "compiler", "gitTreeState")
+# The versions that two servers have reached differ.
+REACHED = re.compile(r"(too large resource version: .*, current: )\d+|(too old resource version: .*\()\d+\)", re.I)
 SHOWN_CHARACTERS = 300
 
 
@@ -52,7 +55,7 @@ class Normal:
             # A short number may be anything, unless it stands alone in parentheses.
             around = r"(?<![\w.<:])%s(?![\w.>])" if len(version) >= 2 else r"(?<=\()%s(?=\))"
             text = re.sub(around % re.escape(version), name, text)
-        return text
+        return REACHED.sub(lambda m: (m.group(1) or m.group(2)) + "<reached>", text)
 
     def value(self, value, key=None):
         if isinstance(value, dict):
@@ -96,7 +99,17 @@ class Normal:
             return "\n".join([head.split(":")[0]] + sorted(rows)) if rows else self.text(value)
         if key == "continue" and value:
             return "<continue>"
+        if key == "output":
+            return self.output(value)
         return "<server>" if key in OWN else self.text(value)
+
+
+    def output(self, value):
+        """What the action base64 answers, where it can be read: it may hold UIDs and times."""
+        try:
+            return ["decoded", self.value(json.loads(base64.b64decode(value, validate=True)))]
+        except ValueError:
+            return value
 
 
 def is_loose(body):

@@ -5,7 +5,10 @@
 //! does not know are reported, not refused: what happens to them is the client's choice
 //! (`fieldValidation`).
 
+mod lenient;
+
 use crate::object::{Object, Served};
+use lenient::Lenient;
 use serde_ignored::Path;
 use serde_json::{Map, Value};
 
@@ -39,7 +42,7 @@ pub fn typed<T: Served>(mut value: Value) -> Result<(T, Vec<String>), Error> {
 
 fn read<T: Served>(value: Value) -> Result<(T, Vec<String>), Error> {
     let mut unknown = Vec::new();
-    let object = serde_ignored::deserialize(value, |path| {
+    let object = serde_ignored::deserialize(Lenient(value), |path| {
         let path = go_path(&path);
         // The derived root does not read its own kind and version, but they are no mistake.
         if !matches!(path.as_str(), "apiVersion" | "kind") {

@@ -97,7 +97,7 @@ impl GetOptions {
     /// Which state the object is read from: the newest, any, or one not older.
     ///
     /// # Errors
-    /// 400 where the resource version cannot be read.
+    /// 500 where the resource version cannot be read.
     pub fn read_at(&self) -> Result<ReadAt, Status> {
         if self.resource_version.is_empty() {
             return Ok(ReadAt::Latest);
@@ -169,7 +169,8 @@ impl FieldValidation {
 /// Reads a resource version; the empty one is zero.
 ///
 /// # Errors
-/// 400 `invalid resource version: …` where it is not an unsigned number.
+/// 500 `invalid resource version: …` where it is not an unsigned number, as Kubernetes answers
+/// everywhere but to a list.
 pub fn parse_resource_version(text: &str) -> Result<u64, Status> {
     if text.is_empty() {
         return Ok(0);
@@ -184,7 +185,7 @@ pub fn parse_resource_version(text: &str) -> Result<u64, Status> {
     let why = format!("strconv.ParseUint: parsing {}: {why}", quote(text));
     let mut errors = FieldErrors::new();
     errors.invalid("resourceVersion", text, why);
-    Err(Status::bad_request(format!("invalid resource version: {errors}")))
+    Err(Status::plain(format!("invalid resource version: {errors}")))
 }
 
 /// What create, update and patch have in common.

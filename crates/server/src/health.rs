@@ -6,7 +6,7 @@
 use crate::body::Body;
 use crate::cache::Cache;
 use crate::request::query_pairs;
-use crate::respond;
+use crate::{metrics, respond};
 use crate::serve::Shutdown;
 use http::Response;
 use pintle_storage::Storage;
@@ -141,6 +141,21 @@ impl Health {
             (true, true) => respond::text(200, format!("{text}{endpoint} check passed\n")),
             (true, false) => respond::text(200, "ok"),
         }
+    }
+
+    /// The state of every check as metrics.
+    pub(crate) async fn indicators(&self) -> String {
+        let name = "kubernetes_healthcheck";
+        let mut out = String::new();
+        metrics::head(&mut out, name, "gauge", "Whether a health check succeeds.");
+        for endpoint in ["healthz", "livez", "readyz"] {
+            for check in Check::of(endpoint) {
+                let labels = [("name", check.name()), ("type", endpoint)];
+                let well = u8::from(self.run(check).await.is_ok());
+                metrics::line(&mut out, name, &labels, well);
+            }
+        }
+        out
     }
 
     async fn run(&self, check: Check) -> Result<(), &'static str> {

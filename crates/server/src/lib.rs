@@ -40,6 +40,7 @@ mod discovery;
 mod health;
 mod kinds;
 mod kubeconfig;
+mod metrics;
 mod names;
 mod negotiate;
 mod openapi;

@@ -59,15 +59,18 @@ impl Format {
 const ROUTE_TYPES: [&str; 3] =
     ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 const ROUTE_MESSAGE: &str = "406: Not Acceptable\n\nAvailable representations: application/json, \
-    application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, \
-    application/vnd.kubernetes.protobuf;stream=watch";
+    application/yaml, application/vnd.kubernetes.protobuf";
+/// What a path that may be watched has to offer besides.
+const STREAMS: &str =
+    ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
 const HANDLER_MESSAGE: &str = "only the following media types are accepted: application/json, \
     application/yaml, application/vnd.kubernetes.protobuf";
 /// More clauses than this are not looked at.
 const ACCEPT_CLAUSES_MAX: usize = 64;
 
 /// Refuses what the router refuses: no media type of the list is one that any handler serves.
-pub(crate) fn route(headers: &HeaderMap) -> Result<(), Status> {
+/// `streams` is whether the path may be watched.
+pub(crate) fn route(headers: &HeaderMap, streams: bool) -> Result<(), Status> {
     let Some(accept) = accept(headers) else { return Ok(()) };
     let known = |clause: &str| {
         let media = clause.split(';').next().unwrap_or_default().trim();
@@ -76,7 +79,8 @@ pub(crate) fn route(headers: &HeaderMap) -> Result<(), Status> {
     if accept.split(',').take(ACCEPT_CLAUSES_MAX).any(known) {
         return Ok(());
     }
-    Err(Status::not_acceptable(ROUTE_MESSAGE).with_empty_details())
+    let message = format!("{ROUTE_MESSAGE}{}", if streams { STREAMS } else { "" });
+    Err(Status::not_acceptable(message).with_empty_details())
 }
 
 /// The format for an answer of the API.
@@ -113,6 +117,8 @@ fn is_for_people(headers: &HeaderMap) -> bool {
 struct Clause<'a> {
     media: &'a str,
     quality: f32,
+    /// Whether anything is said about a transformation.
+    transforms: bool,
     kind: &'a str,
     group: &'a str,
     version: &'a str,
@@ -126,7 +132,9 @@ impl<'a> Clause<'a> {
         let mut clause = Self { media, quality: 1.0, ..Self::default() };
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             let value = value.trim().trim_matches('"');
-            match key.trim() {
+            let key = key.trim();
+            clause.transforms |= matches!(key, "as" | "g" | "v");
+            match key {
                 "q" => clause.quality = value.parse().unwrap_or(1.0),
                 "as" => clause.kind = value,
                 "g" => clause.group = value,
@@ -147,7 +155,7 @@ impl<'a> Clause<'a> {
         };
         let beta = self.version == "v1beta1";
         let transform = match (self.kind, self.group) {
-            ("", _) => Transform::None,
+            _ if !self.transforms => Transform::None,
             _ if !transforms || !matches!(self.version, "v1" | "v1beta1") => return None,
             ("Table", "meta.k8s.io") => Transform::Table,
             ("PartialObjectMetadata", "meta.k8s.io") => Transform::Partial,
@@ -165,7 +173,7 @@ mod tests {
     fn check(accept: &str, want: Result<(Media, Transform), u16>) {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        let got = route(&headers).and_then(|()| format(&headers, &[], true));
+        let got = route(&headers, true).and_then(|()| format(&headers, &[], true));
         let got = got.map(|f| (f.media, f.transform)).map_err(|status| status.code);
         assert_eq!(got, want, "{accept}");
     }

@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::clock::Clock;
 use crate::discovery::Discovery;
 use crate::health::Health;
+use crate::metrics::{self, Metrics};
 use crate::negotiate::{self, Format};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
@@ -29,7 +30,7 @@ use jiff::Timestamp;
 use pintle_meta::{Request as Asked, Status, User};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bodies over this size are refused.
 const BODY_BYTES_MAX: usize = 3 << 20;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub health: Health,
     pub authenticator: Authenticator,
     pub plugins: Plugins,
+    pub metrics: Metrics,
     pub clock: Clock,
     pub shutdown: Shutdown,
     /// The paths that are not resources, sorted.
@@ -130,16 +132,67 @@ struct Asking {
     received: Timestamp,
 }
 
-/// Answers a request for a resource.
-async fn resource(shared: &Shared, _: Permit, at: ResourcePath, asked: Asking) -> Response<Body> {
-    let json = Format::JSON;
-    let (resource, version) = match route(shared, &at, &asked) {
+/// Answers a request for a resource, and counts it.
+async fn resource(
+    shared: &Shared,
+    permit: Permit,
+    at: ResourcePath,
+    asked: Asking,
+) -> Response<Body> {
+    let found = match route(shared, &at, &asked) {
         Ok(found) => found,
-        Err(Some(status)) => return respond::status(&status, json),
+        Err(Some(status)) => return respond::status(&status, Format::JSON),
         Err(None) => return unknown_path(shared),
     };
+    let kind = counted(&at, &asked);
+    let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
+    let begun = Instant::now();
+    let response = resource_found(shared, permit, found, at, asked).await;
+    shared.metrics.end(kind, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+/// What a request is counted as.
+fn counted(at: &ResourcePath, asked: &Asking) -> metrics::Kind {
+    let content_type = asked.parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let applies = content_type.is_some_and(|media| media.starts_with(b"application/apply-patch"));
+    metrics::Kind {
+        verb: match asked.verb {
+            "get" => "GET",
+            "list" => "LIST",
+            "watch" => "WATCH",
+            "create" => "POST",
+            "update" => "PUT",
+            "patch" if applies => "APPLY",
+            "patch" => "PATCH",
+            "delete" => "DELETE",
+            _ => "DELETECOLLECTION",
+        },
+        dry_run: query_value(&asked.query, "dryRun") == Some("All"),
+        group: at.group.clone(),
+        version: at.version.clone(),
+        resource: at.resource.clone(),
+        subresource: at.subresource.clone().unwrap_or_default(),
+        scope: match (&at.name, &at.namespace) {
+            (Some(_), _) => "resource",
+            (None, Some(_)) => "namespace",
+            (None, None) => "cluster",
+        },
+    }
+}
+
+/// Answers a request for a resource that is there.
+async fn resource_found(
+    shared: &Shared,
+    _: Permit,
+    (resource, version): (Arc<Resource>, usize),
+    at: ResourcePath,
+    asked: Asking,
+) -> Response<Body> {
+    let json = Format::JSON;
     let transforms = at.subresource.as_deref().is_none_or(|name| name == "status");
-    let format = match negotiate::route(&asked.parts.headers)
+    let streams = asked.parts.method == Method::GET && at.name.is_none();
+    let format = match negotiate::route(&asked.parts.headers, streams)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, transforms))
     {
         Ok(format) => format,
@@ -228,15 +281,25 @@ async fn other(shared: &Shared, _: Permit, parts: &Parts, received: Timestamp) -
     if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
         return response;
     }
-    if parts.method == Method::GET {
-        if let Some(response) = shared.discovery.answer(parts, &shared.address) {
+    if let Some(response) = shared.discovery.answer(parts, &shared.address) {
+        if parts.method == Method::GET {
             return response.map(Body::full);
         }
+        return respond::status(&Status::method_not_allowed(), Format::JSON);
+    }
+    if parts.method == Method::GET {
         if let Some(response) = shared.openapi.answer(parts, received) {
             return response.map(Body::full);
         }
-        if path.trim_end_matches('/') == "/version" {
-            return respond::document_text(version::document());
+        let text = match path.trim_end_matches('/') {
+            "/version" => return respond::document_text(version::document()),
+            "/metrics" => Some(shared.metrics.text(&shared.health.caches)),
+            "/metrics/slis" => Some(shared.health.indicators().await),
+            "/statusz" => Some(version::status(shared.metrics.started(), received, &shared.paths)),
+            _ => None,
+        };
+        if let Some(text) = text {
+            return respond::text(200, text);
         }
         if matches!(path, "/" | "/index.html") {
             return index(shared, 200);

@@ -32,10 +32,10 @@ pub(crate) struct ResourcePath {
 }
 
 impl Target {
-    /// Takes a path apart; percent signs are resolved segment by segment.
+    /// Takes a path apart; a slash is a slash also where it is written with a percent sign.
     pub(crate) fn of(path: &str) -> Self {
-        let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
-        let mut parts = path.trim_matches('/').split('/').map(decode);
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        let mut parts = path.trim_matches('/').split('/').map(str::to_owned);
         let group = match parts.next().as_deref() {
             Some("api") => Some(String::new()),
             Some("apis") => parts.next(),
@@ -144,7 +144,8 @@ mod tests {
         check("/apis/g/v1/foos/a", "g|v1|-|foos|a|-");
         check("/apis/g/v1/foos/a/status", "g|v1|-|foos|a|status");
         check("/apis/g/v1/namespaces/n/foos", "g|v1|n|foos|-|-");
-        check("/apis/g/v1/namespaces/n/foos/a%2Fb", "g|v1|n|foos|a/b|-");
+        check("/apis/g/v1/namespaces/n/foos/a%20b", "g|v1|n|foos|a b|-");
+        check("/apis/g/v1/namespaces/n/foos/a%2Fb", "g|v1|n|foos|a|b");
         check("/apis/g/v1/namespaces/n/foos/a/status", "g|v1|n|foos|a|status");
         check("/apis/g/v1/namespaces/n/foos/a/status/x", "g|v1|n|foos|a|status long");
         check("/apis/g/v1/watch/foos", "g|v1|-|foos|-|- watch");

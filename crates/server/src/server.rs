@@ -10,6 +10,7 @@ use crate::health::Health;
 use crate::kinds::Registration;
 use crate::kubeconfig::{AdminToken, Kubeconfig};
 use crate::openapi::OpenApi;
+use crate::metrics::Metrics;
 use crate::options::{self, Options, StorageKind};
 use crate::pipeline::{self, Shared};
 use crate::registry::{Backing, Registry, Resource};
@@ -183,7 +184,8 @@ impl Server {
         let discovery = Discovery::new(Arc::clone(&catalog));
         let openapi = OpenApi::new(catalog);
         let mut paths = Health::paths();
-        paths.push("/version".to_owned());
+        let others = ["/metrics", "/metrics/slis", "/statusz", "/version"];
+        paths.extend(others.map(str::to_owned));
         paths.extend(discovery.paths().map(str::to_owned));
         paths.extend(openapi.paths().map(str::to_owned));
         paths.sort();
@@ -195,6 +197,7 @@ impl Server {
             health: Health { storage, caches: caches.clone(), shutdown: shutdown.clone() },
             authenticator: started.authenticator,
             plugins: Plugins::new(plugins),
+            metrics: Metrics::new(started.clock.now()),
             clock: started.clock,
             shutdown,
             paths,

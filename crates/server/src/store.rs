@@ -146,7 +146,8 @@ impl Store {
     /// the Go library stores JSON.
     fn encode(&self, object: &dyn Object) -> Result<bytes::Bytes, Status> {
         let encoded = (self.kind.hub().encode)(object, None).map_err(|e| Status::internal(&e))?;
-        let mut value = Vec::from(encoded.bytes);
+        let mut value = Vec::with_capacity(encoded.bytes.len() + 1);
+        value.extend_from_slice(&encoded.bytes);
         value.push(b'\n');
         Ok(value.into())
     }

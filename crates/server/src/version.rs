@@ -1,5 +1,6 @@
 //! `/version`: which Kubernetes this server speaks like, and what it was built from.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 /// The version of the Kubernetes API conventions that this server follows.
@@ -20,6 +21,27 @@ pub(crate) fn document() -> String {
         "platform": format!("{}/{}", std::env::consts::OS, go_architecture()),
     });
     format!("{version:#}")
+}
+
+/// The text of `/statusz`: what runs here, since when, and where to look further.
+pub(crate) fn status(started: Timestamp, now: Timestamp, paths: &[String]) -> String {
+    let seconds = now.as_second() - started.as_second();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let shown: Vec<&str> = paths
+        .iter()
+        .map(String::as_str)
+        .filter(|path| ["healthz", "livez", "readyz", "metrics"].contains(&&path[1..]))
+        .collect();
+    format!(
+        "pintle statusz\n\
+         Warning: This endpoint is not meant to be machine parseable, has no formatting \
+         compatibility guarantees and is for debugging purposes only.\n\n\
+         Started: {}\nUp: {hours} hr {minutes:02} min {seconds:02} sec\n\
+         Binary version: {}\nEmulation version: {MAJOR}.{MINOR}\n\nPaths: {}\n",
+        started.strftime("%a %b %e %H:%M:%S UTC %Y"),
+        env!("CARGO_PKG_VERSION"),
+        shown.join(" "),
+    )
 }
 
 /// The name that Go has for the processor.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, rename_all = "camelCase")]
 pub struct Base64Spec {
     /// The field to encode, for example spec.image; everything where it is empty
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub field_path: String,
 }
 

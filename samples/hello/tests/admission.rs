@@ -1,6 +1,8 @@
 //! The admission plugin of the sample, in the program as its users start it, with the kubeconfig
 //! that it writes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};

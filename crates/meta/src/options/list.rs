@@ -142,7 +142,8 @@ impl ListOptions {
         if self.resource_version.is_empty() {
             return Ok(Reading { at: ReadAt::Latest, start: None, limit });
         }
-        let version = parse_resource_version(&self.resource_version)?;
+        let version = parse_resource_version(&self.resource_version)
+            .map_err(|status| Status::bad_request(status.message))?;
         let at = match self.resource_version_match {
             Some(ResourceVersionMatch::Exact) => ReadAt::Exact(version),
             _ if version == 0 => ReadAt::Any,

@@ -27,8 +27,8 @@ pub(crate) struct Entry {
     labels: Box<[(Box<str>, Box<str>)]>,
     created: Option<i64>,
     hub: Encoded,
-    others: Box<[OnceLock<Option<Encoded>>]>,
-    row: OnceLock<Row>,
+    others: OnceLock<Box<[OnceLock<Option<Encoded>>]>>,
+    row: OnceLock<Box<Row>>,
     /// The state before, as long as the cache's history reaches back to it.
     pub(super) older: ArcSwapOption<Entry>,
 }
@@ -83,7 +83,7 @@ impl Entry {
             labels: Box::default(),
             created: None,
             hub: Encoded { bytes: Bytes::new(), meta_start: 0, meta_end: 0 },
-            others: Box::default(),
+            others: OnceLock::new(),
             row: OnceLock::new(),
             older: ArcSwapOption::const_empty(),
         }
@@ -112,7 +112,7 @@ impl Entry {
             labels: labels(meta),
             created: meta.creation_timestamp.as_ref().map(|time| time.0.as_second()),
             hub,
-            others: (1..kind.versions.len()).map(|_| OnceLock::new()).collect(),
+            others: OnceLock::new(),
             row: OnceLock::new(),
             older: ArcSwapOption::const_empty(),
         })
@@ -132,7 +132,8 @@ impl Entry {
             let object = decode(kind, &self.hub.bytes).ok()?;
             (kind.versions[version].encode)(object.as_ref(), self.shown_revision()).ok()
         };
-        self.others[other].get_or_init(convert).as_ref()
+        let empty = || (1..kind.versions.len()).map(|_| OnceLock::new()).collect();
+        self.others.get_or_init(empty)[other].get_or_init(convert).as_ref()
     }
 
     /// The revision as clients see it: what was not stored has none.
@@ -154,9 +155,9 @@ impl Entry {
     pub(crate) fn row(&self, kind: &KindInfo) -> Option<&Row> {
         if self.row.get().is_none() {
             let object = decode(kind, &self.hub.bytes).ok()?;
-            let _ = self.row.set(kind.table.row(object.as_ref()));
+            let _ = self.row.set(Box::new(kind.table.row(object.as_ref())));
         }
-        self.row.get()
+        self.row.get().map(std::convert::AsRef::as_ref)
     }
 
     /// The namespace, or `""`.
@@ -173,6 +174,12 @@ impl Entry {
     pub(crate) fn label(&self, key: &str) -> Option<&str> {
         let at = self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
         Some(&self.labels[at].1)
+    }
+
+    /// Bits that say which labels the object may have.
+    pub(super) fn marks(&self) -> u64 {
+        let marks = self.labels.iter().map(|(key, value)| mark(key) | mark_of(key, value));
+        marks.fold(0, |all, mark| all | mark)
     }
 
     /// When the object was created.
@@ -194,6 +201,23 @@ impl Entry {
         const OVERHEAD: usize = 256;
         OVERHEAD + self.key.len() + self.hub.bytes.len()
     }
+}
+
+/// The bit of a label's key.
+pub(crate) fn mark(key: &str) -> u64 {
+    1 << (fnv(FNV_START, key.as_bytes()) % 64)
+}
+
+/// The bit of a label.
+pub(crate) fn mark_of(key: &str, value: &str) -> u64 {
+    1 << (fnv(fnv(fnv(FNV_START, key.as_bytes()), b"="), value.as_bytes()) % 64)
+}
+
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The hash FNV-1a: short keys, no attackers who gain by a collision.
+fn fnv(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 fn labels(meta: &ObjectMeta) -> Box<[(Box<str>, Box<str>)]> {

@@ -10,6 +10,8 @@ mod entry;
 mod feed;
 mod history;
 mod tree;
+#[cfg(test)]
+mod tests;
 mod watcher;
 
 use history::History;
@@ -21,7 +23,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tree::Tree;
 
-pub(crate) use entry::{Corrupt, Entry};
+pub(crate) use entry::{Corrupt, Entry, mark, mark_of};
 pub(crate) use history::Change;
 pub(crate) use tree::{Cursor, Slice};
 pub(crate) use watcher::{Lagged, Watcher};
@@ -84,6 +86,8 @@ pub(crate) struct Query<'a, F> {
     pub start: &'a str,
     /// At most so many entries; zero for all.
     pub limit: usize,
+    /// The marks that the labels of wanted entries have; see [`mark`].
+    pub marks: u64,
     /// Which entries are wanted; `None` for all.
     pub filter: Option<F>,
 }
@@ -106,6 +110,16 @@ impl Cache {
     /// Whether the objects have been loaded once.
     pub(crate) fn is_ready(&self) -> bool {
         self.revision() > 0
+    }
+
+    /// What the resource is called in metrics.
+    pub(crate) fn labels(&self) -> [(&'static str, &str); 2] {
+        [("group", &self.kind.group), ("resource", &self.kind.plural)]
+    }
+
+    /// How many objects there are.
+    pub(crate) fn count(&self) -> usize {
+        self.read().tree.len()
     }
 
     /// The revision that reads see.
@@ -160,7 +174,7 @@ impl Cache {
             let want = if query.limit == 0 { 0 } else { want };
             (state.tree.range(query.prefix, query.start, want), state.revision)
         };
-        let entries = slice.iter().filter(|entry| !entry.removed).cloned();
+        let entries = slice.marked(query.marks).filter(|entry| !entry.removed).cloned();
         let mut page = pick(entries, query, revision);
         if page.more && query.filter.is_none() {
             page.remaining = self.remaining(query.prefix, &page);

@@ -14,6 +14,9 @@ const CHUNK_ENTRIES_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
     entries: Vec<Arc<Entry>>,
+    /// The marks of the entries' labels: most entries that a selector does not select are passed
+    /// over without being looked at.
+    marks: Vec<u64>,
     /// How many of them are not removals.
     alive: usize,
 }
@@ -21,12 +24,8 @@ pub(crate) struct Chunk {
 impl Chunk {
     fn new(entries: Vec<Arc<Entry>>) -> Self {
         let alive = entries.iter().filter(|entry| !entry.removed).count();
-        Self { entries, alive }
-    }
-
-    /// The entries, removals among them.
-    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
-        &self.entries
+        let marks = entries.iter().map(|entry| entry.marks()).collect();
+        Self { entries, marks, alive }
     }
 
     fn first(&self) -> &str {
@@ -80,14 +79,17 @@ impl Tree {
         };
         let chunk = Arc::make_mut(chunk);
         chunk.alive += usize::from(!entry.removed);
+        let marks = entry.marks();
         match chunk.search(&entry.key) {
             Ok(position) => {
                 let old = std::mem::replace(&mut chunk.entries[position], entry);
+                chunk.marks[position] = marks;
                 chunk.alive -= usize::from(!old.removed);
                 Some(old)
             }
             Err(position) => {
                 chunk.entries.insert(position, entry);
+                chunk.marks.insert(position, marks);
                 self.split(at);
                 None
             }
@@ -101,6 +103,7 @@ impl Tree {
         }
         // Keys often grow: leave the left half fuller than the right one.
         let right = Chunk::new(chunk.entries.split_off(CHUNK_ENTRIES_MAX * 3 / 4));
+        chunk.marks.truncate(chunk.entries.len());
         chunk.alive -= right.alive;
         self.chunks.insert(at + 1, Arc::new(right));
     }
@@ -115,6 +118,7 @@ impl Tree {
         }
         let chunk = Arc::make_mut(chunk);
         chunk.entries.remove(position);
+        chunk.marks.remove(position);
         chunk.alive -= usize::from(!entry.removed);
         if chunk.entries.is_empty() {
             self.chunks.remove(at);
@@ -144,6 +148,11 @@ impl Tree {
             }
         }
         slice
+    }
+
+    /// How many entries are not removals.
+    pub(crate) fn len(&self) -> usize {
+        self.rank(None)
     }
 
     /// How many keys that begin with `prefix` and are not removals stand behind `key`.
@@ -185,8 +194,14 @@ pub(crate) struct Slice {
 impl Slice {
     /// The newest entries in order, removals among them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        let entries = self.chunks.iter().flat_map(|chunk| chunk.entries());
-        entries.skip(self.position).take_while(|entry| entry.key.starts_with(&self.prefix))
+        self.marked(0)
+    }
+
+    /// Those of the newest entries whose labels have all of these marks.
+    pub(crate) fn marked(&self, marks: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let pairs = self.chunks.iter().flat_map(|chunk| chunk.entries.iter().zip(&chunk.marks));
+        let marked = pairs.skip(self.position).filter(move |(_, has)| *has & marks == marks);
+        marked.map(|(entry, _)| entry).take_while(|entry| entry.key.starts_with(&self.prefix))
     }
 
     /// The same entries by their number, for a reader that comes back for more.

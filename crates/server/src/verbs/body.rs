@@ -105,6 +105,21 @@ fn media_type(cx: &Context) -> &str {
     header.split(';').next().unwrap_or_default().trim()
 }
 
+/// Refuses a body in a format that is not read, before anything else is looked at.
+pub(super) fn check_media_type(cx: &Context) -> Result<(), Status> {
+    match media_type(cx) {
+        "application/json" | "" | "application/yaml" => Ok(()),
+        _ => Err(unknown_format()),
+    }
+}
+
+fn unknown_format() -> Status {
+    Status::unsupported_media_type(
+        "the body of the request was in an unknown format - accepted media types include: \
+         application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    )
+}
+
 /// Reads the body as JSON or YAML.
 pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
     let result = match media_type(cx) {
@@ -112,12 +127,7 @@ pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
             .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
             .and_then(an_object),
         "application/yaml" => yaml::decode(&cx.body).map_err(|e| e.to_string()).and_then(an_object),
-        _ => {
-            return Err(Status::unsupported_media_type(
-                "the body of the request was in an unknown format - accepted media types include: \
-                 application/json, application/yaml, application/vnd.kubernetes.protobuf",
-            ));
-        }
+        _ => return Err(unknown_format()),
     };
     result.map_err(|why| {
         let start = beginning(&cx.body);

@@ -1,7 +1,7 @@
 //! POST to an action.
 
 use super::body::{self, Expected};
-use super::{Context, fields};
+use super::{Context, create, fields};
 use crate::admission::Operation;
 use crate::part::{Action, AnyCall};
 use crate::reply::Reply;
@@ -11,6 +11,7 @@ use pintle_meta::{FieldErrors, Object, Status};
 
 /// POST to an action: the object of the path and the body go to its author's function.
 pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result<Reply, Status> {
+    body::check_media_type(cx)?;
     let options = CreateOptions::from_query(&cx.query)?;
     let expected = Expected {
         kind: &action.body.kind,
@@ -18,7 +19,8 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
         decode: action.body.decode,
     };
     let mut body = body::object(cx, expected, options.field_validation)?;
-    check_names(cx, action, body.as_mut())?;
+    create::own_namespace(cx, body.meta_mut())?;
+    check_name(cx, action, body.as_ref())?;
     let manager = fields::manager(cx, &options.field_manager);
     fields::track_body(cx, action, body.as_mut(), &manager)?;
     let attributes = cx.attributes(Operation::Connect, &cx.request.name, None);
@@ -36,22 +38,14 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     Ok(Reply::Other { code: 201, json })
 }
 
-/// A body may leave out the name and the namespace of the path, but not contradict them.
-fn check_names(cx: &Context, action: &Action, body: &mut dyn Object) -> Result<(), Status> {
+/// A body may leave out the name of the path, but not contradict it.
+fn check_name(cx: &Context, action: &Action, body: &dyn Object) -> Result<(), Status> {
+    let (name, path) = (body.name(), &cx.request.name);
+    if name.is_empty() || name == path {
+        return Ok(());
+    }
     let mut errors = FieldErrors::new();
-    let (name, namespace) = (body.name().to_owned(), body.namespace().to_owned());
-    if !name.is_empty() && name != cx.request.name {
-        errors.invalid("metadata.name", &name, "must match the name on the URL if specified");
-    }
-    if !namespace.is_empty() && namespace != cx.request.namespace {
-        let why = "must match the namespace on the URL if specified";
-        errors.invalid("metadata.namespace", &namespace, why);
-    }
-    if !errors.is_empty() {
-        return Err(Status::invalid(&action.body.group, &action.body.kind, &name, &errors));
-    }
-    if !cx.request.namespace.is_empty() {
-        body.meta_mut().namespace = Some(cx.request.namespace.clone());
-    }
-    Ok(())
+    let on = cx.resource.kind.kind.to_lowercase();
+    errors.invalid("metadata.name", name, format!("must match the {on} name if specified"));
+    Err(Status::invalid(&action.body.group, &action.body.kind, path, &errors))
 }

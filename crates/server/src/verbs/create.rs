@@ -6,7 +6,7 @@ use crate::admission::Operation;
 use crate::names;
 use crate::reply::Reply;
 use crate::store::Store;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use pintle_meta::options::CreateOptions;
 use pintle_meta::validation::validate_object_meta;
 use pintle_meta::{FieldErrors, KindInfo, Object, Status};
@@ -16,9 +16,11 @@ const GENERATED_NAME_TRIES: usize = 8;
 
 /// POST to a collection.
 pub(super) async fn create(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    body::check_media_type(cx)?;
     let options = CreateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
     own_namespace(cx, object.meta_mut())?;
+    own_owners(cx, object.meta_mut());
     if object.meta().resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
         let why = "resourceVersion should not be set on objects to be created";
         return Err(Status::plain(why));
@@ -93,13 +95,13 @@ fn exhausted(cx: &Context, name: &str) -> Status {
     status.retry_after(1)
 }
 
-/// The namespace of the path is that of the object.
+/// The namespace of the path is that of the object; an object that lives in none loses its own.
 pub(super) fn own_namespace(cx: &Context, meta: &mut ObjectMeta) -> Result<(), Status> {
     let path = &cx.request.namespace;
     match meta.namespace.as_deref().unwrap_or_default() {
-        "" if path.is_empty() => meta.namespace = None,
+        _ if path.is_empty() => meta.namespace = None,
         "" => meta.namespace = Some(path.clone()),
-        namespace if namespace == path || path.is_empty() => {}
+        namespace if namespace == path => {}
         _ => {
             return Err(Status::bad_request(
                 "the namespace of the provided object does not match the namespace sent on the \
@@ -108,6 +110,29 @@ pub(super) fn own_namespace(cx: &Context, meta: &mut ObjectMeta) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Takes out owners that are there twice, and says so.
+pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
+    let Some(owners) = &mut meta.owner_references else { return };
+    let mut kept: Vec<OwnerReference> = Vec::with_capacity(owners.len());
+    let mut twice = Vec::new();
+    for owner in owners.drain(..) {
+        if kept.contains(&owner) {
+            twice.push(owner.uid);
+        } else {
+            kept.push(owner);
+        }
+    }
+    *owners = kept;
+    if !twice.is_empty() {
+        cx.warn(format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner \
+             references in 1.20+, and may reject such requests as early as 1.24; please fix your \
+             requests; duplicate UID(s) observed: {}",
+            twice.join(", ")
+        ));
+    }
 }
 
 /// Sets what a client cannot set.

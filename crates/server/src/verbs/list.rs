@@ -48,6 +48,7 @@ pub(super) async fn read(
         prefix: &selection.prefix,
         start: &start,
         limit: reading.limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+        marks: selection.marks(),
         filter: (!selection.is_everything()).then_some(|entry: &Entry| selection.matches(entry)),
     };
     let page = match past {

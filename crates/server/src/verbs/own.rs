@@ -31,7 +31,8 @@ pub(super) async fn serve(cx: &Context, rest: &dyn AnyRest) -> Result<Reply, Sta
         }
         "update" => {
             let options = UpdateOptions::from_query(&cx.query)?;
-            let object = body::object(cx, Expected::object(cx), options.field_validation)?;
+            let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
+            create::own_namespace(cx, object.meta_mut())?;
             update::check_name(cx, object.as_ref())?;
             let stored = rest.update(&cx.request, object).await?;
             one(cx, 200, Some(stored.ok_or_else(|| unsupported(cx))?))

@@ -31,10 +31,7 @@ impl Patch {
             "application/strategic-merge-patch+json" => {
                 StrategicPatch::decode(&cx.body).map(Self::Strategic)
             }
-            _ => {
-                let message = "415: Unsupported Media Type";
-                return Err(Status::unsupported_media_type(message).with_empty_details());
-            }
+            _ => return Err(unknown_format()),
         };
         patch.map_err(refuse)
     }
@@ -54,6 +51,19 @@ impl Patch {
             Self::Strategic(patch) => patch.apply(object, schema).map_err(refuse),
         }
     }
+}
+
+fn check_media_type(cx: &Context) -> Result<(), Status> {
+    match media_type(cx) {
+        "application/json-patch+json"
+        | "application/merge-patch+json"
+        | "application/strategic-merge-patch+json" => Ok(()),
+        _ => Err(unknown_format()),
+    }
+}
+
+fn unknown_format() -> Status {
+    Status::unsupported_media_type("415: Unsupported Media Type").with_empty_details()
 }
 
 fn media_type(cx: &Context) -> &str {
@@ -141,9 +151,9 @@ fn is_apply(cx: &Context) -> bool {
 }
 
 fn read(cx: &Context) -> Result<(Patch, PatchOptions), Status> {
-    let patch = Patch::read(cx)?;
+    check_media_type(cx)?;
     let options = PatchOptions::from_query(&cx.query, false)?;
-    Ok((patch, options))
+    Ok((Patch::read(cx)?, options))
 }
 
 /// The stored object as the client sees it, and its schema.

@@ -85,6 +85,7 @@ async fn attempt(
     let old = store.decode(entry)?;
     let mut new = (update.make)(Some((old.as_ref(), entry)))?;
     create::own_namespace(cx, new.meta_mut())?;
+    create::own_owners(cx, new.meta_mut());
     check_preconditions(cx, new.meta(), old.as_ref(), entry)?;
     if let Some(manager) = &update.manager {
         fields::track(cx, Some((old.as_ref(), entry)), new.as_mut(), manager)?;
@@ -112,6 +113,7 @@ async fn create(
     }
     let mut object = (update.make)(None)?;
     create::own_namespace(cx, object.meta_mut())?;
+    create::own_owners(cx, object.meta_mut());
     object.meta_mut().resource_version = None;
     if let Some(manager) = &update.manager {
         fields::track(cx, None, object.as_mut(), manager)?;
@@ -135,14 +137,14 @@ fn check_preconditions(
         );
         return Err(Status::conflict(&on, name, why));
     }
-    match new.resource_version.as_deref().unwrap_or_default() {
-        "" if cx.resource.kind.allows_unconditional_update => Ok(()),
-        "" => {
+    match parse_resource_version(new.resource_version.as_deref().unwrap_or_default())? {
+        0 if cx.resource.kind.allows_unconditional_update => Ok(()),
+        0 => {
             let mut errors = FieldErrors::new();
             errors.invalid("metadata.resourceVersion", 0, "must be specified for an update");
             Err(Status::invalid(&on.group, &on.resource, name, &errors))
         }
-        version if parse_resource_version(version)? == entry.revision => Ok(()),
+        version if version == entry.revision => Ok(()),
         _ => Err(Status::modified(&on, name)),
     }
 }

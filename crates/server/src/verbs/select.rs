@@ -1,10 +1,10 @@
 //! Which objects a list, a watch or a deletion of a collection is about.
 
 use super::Context;
-use crate::cache::Entry;
+use crate::cache::{Entry, mark, mark_of};
 use pintle_meta::Status;
 use pintle_meta::options::ListOptions;
-use pintle_meta::selector::{FieldSelector, LabelSelector};
+use pintle_meta::selector::{FieldSelector, LabelSelector, Operator};
 
 /// A namespace, or all of them, and selectors.
 #[derive(Clone, Debug)]
@@ -49,6 +49,18 @@ impl Selection {
     pub(super) fn only_key(&self, namespaced: bool) -> Option<String> {
         let name = self.fields.requires_exact("metadata.name")?;
         (!namespaced || !self.prefix.is_empty()).then(|| format!("{}{name}", self.prefix))
+    }
+
+    /// The marks that the labels of every selected object have.
+    pub(super) fn marks(&self) -> u64 {
+        use Operator::{DoesNotExist, DoubleEquals, Equals, In, NotEquals, NotIn};
+        let requirements = self.labels.requirements().iter();
+        let marks = requirements.map(|one| match (one.operator(), one.values()) {
+            (DoesNotExist | NotEquals | NotIn, _) => 0,
+            (Equals | DoubleEquals | In, [value]) => mark(one.key()) | mark_of(one.key(), value),
+            _ => mark(one.key()),
+        });
+        marks.fold(0, |all, mark| all | mark)
     }
 
     /// Whether an object below the prefix is selected.

@@ -97,7 +97,8 @@ async fn without_anonymous_a_credential_is_needed() {
 
 #[tokio::test]
 async fn what_the_administrator_gets_is_the_administrators() {
-    for change in [|_: &mut Options| {}, |options: &mut Options| options.insecure_allow_all = true] {
+    for change in [|_: &mut Options| {}, |options: &mut Options| options.insecure_allow_all = true]
+    {
         let served = Served::start_with(server(), change).await;
         let kubeconfig = served.kubeconfig();
         let mode = kubeconfig.metadata().unwrap().permissions().mode();
@@ -114,7 +115,8 @@ async fn what_the_administrator_gets_is_the_administrators() {
 #[tokio::test]
 async fn impersonation_is_never_ignored() {
     let served = Served::start(server()).await;
-    let answer = served.send_with(&format!("GET {WIDGETS}"), &[("Impersonate-User", "jane")], "").await;
+    let answer =
+        served.send_with(&format!("GET {WIDGETS}"), &[("Impersonate-User", "jane")], "").await;
     assert_eq!(answer.code, 400, "{}", answer.text());
     served.stop().await;
 }

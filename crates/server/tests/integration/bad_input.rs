@@ -36,7 +36,14 @@ impl Target {
     }
 
     /// Sends a request, and checks what it is answered and that it changes nothing.
-    async fn check(&self, line: &str, media: &str, body: impl Into<Bytes>, code: u16, reason: &str) {
+    async fn check(
+        &self,
+        line: &str,
+        media: &str,
+        body: impl Into<Bytes>,
+        code: u16,
+        reason: &str,
+    ) {
         let answer = self.served.send_with(line, &[("content-type", media)], body).await;
         let what = format!("{} {media}: {}", short(line), short(answer.text()));
         assert_eq!(answer.code, code, "{what}");
@@ -165,9 +172,8 @@ async fn bombs() {
     target.check(&apply, "application/apply-patch+yaml", laughs, 400, bad).await;
     target.check(&create, YAML, format!("{YAML_HEAD}spec: &s\n  x: *s\n"), 400, bad).await;
     // A patch that doubles the object again and again.
-    let double: Vec<_> = (0..40)
-        .map(|i| format!(r#"{{"op":"copy","from":"/spec","path":"/spec/x{i}"}}"#))
-        .collect();
+    let double: Vec<_> =
+        (0..40).map(|i| format!(r#"{{"op":"copy","from":"/spec","path":"/spec/x{i}"}}"#)).collect();
     let answer = target
         .served
         .send_with(
@@ -192,22 +198,24 @@ async fn bodies_that_are_no_widget() {
         b"\xff\xfe{\x00}\x00",
         b"\x80\x81\x82",
         b"k8s\0\x0a\x0b\x0a\x02v1\x12\x05Thing",
-        b"null",
+        b"true",
         b"[]",
         b"1e999999",
         b"\"x\"",
         b"{",
-        b"{}",
         b"{\"kind\":1}",
+        b"{\"kind\":\"Widget\",\"metadata\":[]}",
         b"{}}",
-        b"{\"apiVersion\":\"test.example.com/v1\"}",
+        b"{\"apiVersion\":\"///\",\"kind\":\"Widget\"}",
         b"{\"kind\":\"Widget\"} trailing",
         b"\xef\xbb\xbf{\"kind\":\"Widget\"}",
     ];
     for text in texts {
         target.check(&create, JSON, text, 400, bad).await;
-        let answer =
-            target.served.send_with(&create, &[("content-type", YAML)], Bytes::from_static(text)).await;
+        let answer = target
+            .served
+            .send_with(&create, &[("content-type", YAML)], Bytes::from_static(text))
+            .await;
         assert!((400..500).contains(&answer.code), "{text:?}: {}", answer.text());
         target.unharmed("YAML").await;
     }
@@ -237,13 +245,19 @@ async fn bodies_that_are_no_widget() {
         ("other.example.com/v1", "Widget"),
         ("v1", "Widget"),
         ("a/b/c", "Widget"),
-        ("", "Widget"),
-        ("test.example.com/v1", ""),
     ] {
-        let body = format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"new"}}}}"#);
+        let body = format!(
+            r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"new"}}}}"#
+        );
         target.check(&create, JSON, body, 400, bad).await;
     }
-    for media in ["text/plain", "application/xml", "x", ";;;", "application/vnd.kubernetes.protobuf"] {
+    // What kind it is need not be said, but its name.
+    for text in ["{}", "null", r#"{"kind":"Widget"}"#, r#"{"apiVersion":"test.example.com/v1"}"#] {
+        target.check(&create, JSON, text, 422, "Invalid").await;
+    }
+    for media in
+        ["text/plain", "application/xml", "x", ";;;", "application/vnd.kubernetes.protobuf"]
+    {
         target.check(&create, media, widget("new", 1), 415, "UnsupportedMediaType").await;
     }
     for name in ["", "UPPER", "a b", "-a", "a/b", "..", "a\\u0000", &"x".repeat(254)] {
@@ -420,14 +434,25 @@ async fn percent_signs_in_paths() {
     ] {
         for method in ["GET", "DELETE"] {
             let answer = target.served.send(&format!("{method} {path}"), "").await;
-            assert!(matches!(answer.code, 400 | 404 | 405), "{path}: {} {}", answer.code, answer.text());
+            assert!(
+                matches!(answer.code, 400 | 404 | 405),
+                "{path}: {} {}",
+                answer.code,
+                answer.text()
+            );
             target.unharmed(&path).await;
         }
     }
     // Nothing can be made in a namespace that cannot be, whatever it would be confused with.
     for namespace in ["default%2Fx", "%2e%2e", "UPPER", "a_b", "%00", "%FF", "-"] {
-        let answer = target.served.send(&format!("POST {base}/{namespace}/widgets"), widget("new", 1)).await;
-        assert!(matches!(answer.code, 400 | 404 | 422), "{namespace}: {} {}", answer.code, answer.text());
+        let answer =
+            target.served.send(&format!("POST {base}/{namespace}/widgets"), widget("new", 1)).await;
+        assert!(
+            matches!(answer.code, 400 | 404 | 422),
+            "{namespace}: {} {}",
+            answer.code,
+            answer.text()
+        );
         target.unharmed(namespace).await;
     }
     // An encoded letter is the letter.
@@ -448,14 +473,18 @@ async fn what_is_not_quite_http() {
     target.raw(&[0xff; 5000], &refused).await;
     target.raw(b"GET\r\n\r\n", &refused).await;
     target.raw(b"GET / HTTP/9.9\r\n\r\n", &["HTTP/1.1 400 ", "HTTP/1.1 505 ", ""]).await;
-    target.raw(b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", &["HTTP/1.1 400 ", "HTTP/1.1 404 ", ""]).await;
+    target
+        .raw(b"GET /\xff HTTP/1.1\r\nhost: x\r\n\r\n", &["HTTP/1.1 400 ", "HTTP/1.1 404 ", ""])
+        .await;
     target.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage", &["", "HTTP/1.1 400 ", "\0"]).await;
     // Floods of headers.
     let flood: String = (0..5000).map(|i| format!("x-{i}: y\r\n")).collect();
     let too_many = ["HTTP/1.1 431 ", "HTTP/1.1 400 "];
     target.raw(format!("{get}{flood}\r\n").as_bytes(), &too_many).await;
     let long = "y".repeat(2 << 20);
-    target.raw(format!("{get}x: {long}\r\n\r\n").as_bytes(), &["HTTP/1.1 431 ", "HTTP/1.1 400 ", ""]).await;
+    target
+        .raw(format!("{get}x: {long}\r\n\r\n").as_bytes(), &["HTTP/1.1 431 ", "HTTP/1.1 400 ", ""])
+        .await;
     target.raw(format!("GET /{long} HTTP/1.1\r\n\r\n").as_bytes(), &["HTTP/1.1 4", ""]).await;
     // Headers that are no text.
     for name in ["accept", "content-type", "user-agent", "audit-id", "authorization"] {

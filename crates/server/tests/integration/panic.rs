@@ -5,7 +5,8 @@ use crate::kinds::{PANIC, WIDGETS, colored, server};
 
 async fn check(http: Http, line: &str, body: &str) {
     let served = Served::start(server()).await;
-    let made = served.send_over(http, &format!("POST {WIDGETS}"), &[], colored("calm", "red")).await;
+    let made =
+        served.send_over(http, &format!("POST {WIDGETS}"), &[], colored("calm", "red")).await;
     assert_eq!(made.code, 201, "{}", made.text());
     let merge = [("content-type", "application/merge-patch+json")];
     let headers = if line.starts_with("PATCH") { &merge[..] } else { &[] };
@@ -20,7 +21,8 @@ async fn check(http: Http, line: &str, body: &str) {
     assert_eq!(list.json()["items"].as_array().unwrap().len(), 1, "nothing is half written");
     assert_eq!(list.at("/items/0/spec/color"), "red");
     let again = format!("{WIDGETS}/after");
-    let made = served.send_over(http, &format!("POST {WIDGETS}"), &[], colored("after", "red")).await;
+    let made =
+        served.send_over(http, &format!("POST {WIDGETS}"), &[], colored("after", "red")).await;
     assert_eq!(made.code, 201, "writes go on");
     assert_eq!(served.send_over(http, &format!("GET {again}"), &[], "").await.code, 200);
     served.stop().await;

@@ -19,7 +19,7 @@ struct SlotSpec {
 
 impl Hub for Slot {
     fn columns(table: &mut Columns<Self>) {
-        table.integer("Number", |slot| Some(slot.spec.number));
+        table.integer("Number", |slot| slot.spec.number.into());
     }
 }
 
@@ -52,7 +52,8 @@ impl Rest for Slots {
     }
 
     async fn list(&self, request: &Request) -> Result<Vec<Slot>, Status> {
-        let within = |namespace: &str| request.namespace.is_empty() || namespace == request.namespace;
+        let within =
+            |namespace: &str| request.namespace.is_empty() || namespace == request.namespace;
         let all = self.all();
         Ok(all.iter().filter(|(key, _)| within(&key.0)).map(|(_, slot)| slot.clone()).collect())
     }
@@ -121,7 +122,8 @@ async fn its_author_answers() {
     let reason = "/reason";
     check(served, &format!("GET {SLOTS}"), none(), 200, "/kind", "SlotList").await;
     check(served, &format!("GET {a}"), none(), 404, reason, "NotFound").await;
-    check(served, &format!("POST {SLOTS}"), slot("a", 1), 201, "/metadata/namespace", "default").await;
+    check(served, &format!("POST {SLOTS}"), slot("a", 1), 201, "/metadata/namespace", "default")
+        .await;
     check(served, &format!("POST {SLOTS}"), slot("b", 13), 400, "/message", "not this one").await;
     check(served, &format!("GET {a}"), none(), 200, "/spec/number", "1").await;
     check(served, &format!("PUT {a}"), slot("a", 2), 200, "/spec/number", "2").await;
@@ -134,7 +136,8 @@ async fn its_author_answers() {
     check(served, &format!("DELETE {a}"), none(), 200, "/metadata/name", "a").await;
     check(served, &format!("DELETE {a}"), none(), 404, reason, "NotFound").await;
     // Verbs that it does not list do not exist.
-    check(served, &format!("GET {SLOTS}?watch=true"), none(), 405, reason, "MethodNotAllowed").await;
+    check(served, &format!("GET {SLOTS}?watch=true"), none(), 405, reason, "MethodNotAllowed")
+        .await;
     check(served, &format!("PATCH {a}"), none(), 405, reason, "MethodNotAllowed").await;
     check(served, &format!("DELETE {SLOTS}"), none(), 405, reason, "MethodNotAllowed").await;
     check(served, &format!("POST {READINGS}"), none(), 405, reason, "MethodNotAllowed").await;

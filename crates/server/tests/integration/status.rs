@@ -210,7 +210,11 @@ async fn what_a_kind_allows_is_up_to_it() {
     let in_namespace = "/apis/test.example.com/v1/namespaces/default/notes";
     check(served, &format!("GET {in_namespace}"), Value::Null, 404, &[]).await;
     let lost = with(note("two", ""), "/metadata/namespace", "default");
-    check(served, &format!("POST {NOTES}"), lost, 400, &[("/reason", "BadRequest")]).await;
+    check(served, &format!("POST {NOTES}"), lost, 201, &[("/metadata/namespace", "")]).await;
+    // A widget lives in one, which must be that of the path.
+    let sent: Value = serde_json::from_str(&widget("w", 1)).unwrap();
+    let elsewhere = with(sent, "/metadata/namespace", "other");
+    check(served, &format!("POST {WIDGETS}"), elsewhere, 400, &[("/reason", "BadRequest")]).await;
     // Widgets may do neither.
     let sent: Value = serde_json::from_str(&widget("w", 1)).unwrap();
     let at = &format!("{WIDGETS}/w");

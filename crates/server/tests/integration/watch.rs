@@ -26,7 +26,8 @@ async fn delete(served: &Served, name: &str) {
 #[tokio::test]
 async fn a_watch_shows_what_its_selection_sees() {
     async fn check(served: &Served, query: &str, want: &[&str]) {
-        let mut events = served.watch(&format!("{WIDGETS}?watch=true&timeoutSeconds=1{query}"), &[]).await;
+        let mut events =
+            served.watch(&format!("{WIDGETS}?watch=true&timeoutSeconds=1{query}"), &[]).await;
         assert_eq!(events.rest().await, want, "{query}");
     }
     let served = Served::start(server()).await;
@@ -38,17 +39,18 @@ async fn a_watch_shows_what_its_selection_sees() {
     paint(&served, "a", "red").await;
     paint(&served, "a", "green").await;
     delete(&served, "b").await;
-    let everything = [
-        "ADDED a", "MODIFIED a", "ADDED b", "MODIFIED a", "MODIFIED a", "DELETED b",
-    ];
+    let everything = ["ADDED a", "MODIFIED a", "ADDED b", "MODIFIED a", "MODIFIED a", "DELETED b"];
     let red = ["ADDED a", "DELETED a", "ADDED b", "ADDED a", "DELETED a", "DELETED b"];
     let only_b = ["ADDED b", "DELETED b"];
     let after = |query: &str| format!("&resourceVersion={start}{query}");
     check(&served, &after(""), &everything).await;
     check(&served, &after("&labelSelector=color%3Dred"), &red).await;
-    check(&served, &after("&labelSelector=color+in+(red,blue)"), &[
-        "ADDED a", "MODIFIED a", "ADDED b", "MODIFIED a", "DELETED a", "DELETED b",
-    ]).await;
+    check(
+        &served,
+        &after("&labelSelector=color+in+(red,blue)"),
+        &["ADDED a", "MODIFIED a", "ADDED b", "MODIFIED a", "DELETED a", "DELETED b"],
+    )
+    .await;
     check(&served, &after("&labelSelector=!color"), &[]).await;
     check(&served, &after("&fieldSelector=metadata.name%3Db"), &only_b).await;
     check(&served, &after("&fieldSelector=metadata.namespace%3Dother"), &[]).await;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) const HISTORY_EVENTS_MAX: usize = 100_000;
 
 /// How many bytes the past may take: keys, replaced values and [`EVENT_OVERHEAD_BYTES`] per change.
-pub(super) const HISTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(super) const HISTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What one change costs besides its key and the value it replaces: the entry of the log, the
 /// version in the past, and their share of the collections.

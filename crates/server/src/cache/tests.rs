@@ -1,0 +1,219 @@
+//! The cache against a model: every past state, every page, every count, every watch.
+
+use super::{Cache, Entry, Page, Query, mark, mark_of};
+use kube::CustomResource;
+use pintle_meta::{Hub, KindInfo};
+use pintle_storage::{Memory, Revision, Storage};
+use proptest::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A thing.
+#[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "example.com", version = "v1", kind = "Thing", namespaced)]
+struct ThingSpec {
+    /// How many.
+    count: u32,
+}
+
+impl Hub for Thing {}
+
+const PREFIX: &str = "/registry/example.com/things/";
+
+/// One write: to which key, and whether it removes; the number makes labels and content.
+#[derive(Clone, Debug)]
+struct Write {
+    namespace: u8,
+    name: u8,
+    remove: bool,
+    count: u32,
+}
+
+impl Write {
+    fn key(&self) -> String {
+        // "a-b" sorts before "a/": a namespace is not a prefix of its neighbour's keys.
+        let namespace = ["a", "a-b", "b"][usize::from(self.namespace % 3)];
+        format!("{namespace}/n{:03}", self.name)
+    }
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    (0..3u8, 0..40u8, prop::bool::weighted(0.3), 0..5u32).prop_map(
+        |(namespace, name, remove, count)| Write { namespace, name, remove, count },
+    )
+}
+
+/// The keys and counts at a revision.
+type State = BTreeMap<String, u32>;
+
+struct Model {
+    cache: Arc<Cache>,
+    storage: Memory,
+    states: BTreeMap<Revision, State>,
+    revisions: BTreeMap<String, Revision>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let storage = Memory::new();
+        let kind = Arc::new(KindInfo::of::<Thing>());
+        let cache = Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned());
+        let states = BTreeMap::from([(1, State::new())]);
+        Self { cache, storage, states, revisions: BTreeMap::new() }
+    }
+
+    /// Feeds the cache from the very first revision on.
+    async fn feed(&self) -> tokio::task::JoinHandle<()> {
+        let feed = tokio::spawn(Arc::clone(&self.cache).feed());
+        self.cache.not_older_than(1).await.unwrap();
+        feed
+    }
+
+    async fn apply(&mut self, write: &Write) {
+        let key = write.key();
+        let path = format!("{PREFIX}{key}");
+        let mut state = self.states.values().next_back().cloned().unwrap_or_default();
+        let revision = match (self.revisions.get(&key), write.remove) {
+            (None, true) => return,
+            (Some(at), true) => {
+                state.remove(&key);
+                self.storage.delete(&path, *at).await.unwrap()
+            }
+            (at, false) => {
+                state.insert(key.clone(), write.count);
+                let (namespace, name) = key.split_once('/').unwrap();
+                let labels = json!({"count": write.count.to_string()});
+                let meta = json!({"namespace": namespace, "name": name, "labels": labels});
+                let object = json!({"metadata": meta, "spec": {"count": write.count}});
+                let value = object.to_string().into();
+                match at {
+                    None => self.storage.create(&path, value).await.unwrap(),
+                    Some(at) => self.storage.update(&path, value, *at).await.unwrap(),
+                }
+            }
+        };
+        match write.remove {
+            true => self.revisions.remove(&key),
+            false => self.revisions.insert(key, revision),
+        };
+        self.states.insert(revision, state);
+    }
+
+    /// Reads a collection page by page, and compares it with the state that it must show.
+    fn check_pages(&self, prefix: &str, limit: usize, revision: Revision, newest: bool) {
+        let state = &self.states[&revision];
+        let want: Vec<_> = state.iter().filter(|(key, _)| key.starts_with(prefix)).collect();
+        let mut start = prefix.to_owned();
+        let mut got = Vec::new();
+        loop {
+            let filter = None::<fn(&Entry) -> bool>;
+            let query = Query { prefix, start: &start, limit, marks: 0, filter };
+            let page: Page = match newest {
+                true => self.cache.page(&query),
+                false => self.cache.page_at(&query, revision).unwrap(),
+            };
+            got.extend(page.entries.iter().map(|entry| (entry.key.to_string(), count(entry))));
+            if !page.more {
+                break;
+            }
+            assert_eq!(page.remaining, Some(want.len() - got.len()), "{prefix} at {revision}");
+            start = format!("{}\0", page.entries.last().unwrap().key);
+        }
+        let want: Vec<_> = want.into_iter().map(|(key, count)| (key.clone(), *count)).collect();
+        assert_eq!(got, want, "{prefix} at {revision} by {limit}");
+    }
+
+    /// Picks by a label with the help of marks, and without.
+    fn check_marks(&self, wanted: u32) {
+        let value = wanted.to_string();
+        let filter = |entry: &Entry| entry.label("count") == Some(value.as_str());
+        let pick = |marks| {
+            let query = Query { prefix: "", start: "", limit: 0, marks, filter: Some(filter) };
+            let page = self.cache.page(&query);
+            page.entries.iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(pick(mark("count") | mark_of("count", &value)), pick(0));
+    }
+
+    /// Follows the changes after a revision, and compares every state on the way.
+    async fn check_watch(&self, after: Revision) {
+        let mut state = self.states[&after].clone();
+        let mut watcher = self.cache.watch_after(after).unwrap();
+        let newest = *self.states.keys().next_back().unwrap();
+        let mut reached = after;
+        while reached < newest {
+            let (changes, _) = watcher.next(7).await.unwrap();
+            for change in changes {
+                let existed = state.contains_key(&*change.new.key);
+                assert_eq!(change.old.is_some(), existed, "{:?}", change.new);
+                match change.new.removed {
+                    true => state.remove(&*change.new.key),
+                    false => state.insert(change.new.key.to_string(), count(&change.new)),
+                };
+                reached = change.new.revision;
+                assert_eq!(&state, &self.states[&reached], "after {after} at {reached}");
+            }
+        }
+        assert_eq!(watcher.seen(), newest);
+    }
+}
+
+fn count(entry: &Entry) -> u32 {
+    let object: Thing = serde_json::from_slice(entry.bytes()).unwrap();
+    object.spec.count
+}
+
+async fn check(writes: &[Write], limit: usize) {
+    let mut model = Model::new();
+    let feed = model.feed().await;
+    for write in writes {
+        model.apply(write).await;
+    }
+    let newest = *model.states.keys().next_back().unwrap();
+    model.cache.consistent().await.unwrap().unwrap();
+    for prefix in ["", "a/", "a-b/", "b/", "c/"] {
+        model.check_pages(prefix, limit, newest, true);
+        for revision in model.states.keys().filter(|r| **r >= model.cache.floor()) {
+            model.check_pages(prefix, limit, *revision, false);
+        }
+    }
+    (0..5).for_each(|wanted| model.check_marks(wanted));
+    for after in model.states.keys().filter(|r| **r >= model.cache.floor()) {
+        model.check_watch(*after).await;
+    }
+    feed.abort();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn shows_every_state_that_it_remembers(
+        writes in prop::collection::vec(write(), 0..60),
+        limit in 1..9usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(check(&writes, limit));
+    }
+}
+
+#[tokio::test]
+async fn chunks_split_and_empty() {
+    let grow = (0..=255u8).flat_map(|name| (0..3).map(move |namespace| (namespace, name)));
+    let write = |(namespace, name), remove| Write { namespace, name, remove, count: 1 };
+    let mut writes: Vec<Write> = grow.clone().map(|at| write(at, false)).collect();
+    writes.extend(grow.map(|at| write(at, true)));
+    let mut model = Model::new();
+    let feed = model.feed().await;
+    for write in &writes {
+        model.apply(write).await;
+    }
+    model.cache.consistent().await.unwrap().unwrap();
+    for revision in [1, 300, 769, 900, 1537] {
+        model.check_pages("", 100, revision, false);
+    }
+    feed.abort();
+}
