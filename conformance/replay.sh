@@ -17,8 +17,8 @@ fi
 HELLO=$1
 FOLDER=${2:-$HERE/../../shared/conformance}
 LIMIT_SECONDS=600
-# shellcheck source=serve.sh
-. "$HERE/serve.sh"
+# shellcheck source=../.ci/server.sh
+. "$HERE/../.ci/server.sh"
 
 WORK=$(mktemp -d)
 trap 'stop_server; rm -rf "$WORK"' EXIT

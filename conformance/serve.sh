@@ -1,48 +1,77 @@
-# Starts and ends a hello-apiserver; for scripts, which source it.
+#!/bin/sh
+# Starts a fresh etcd and the Go server in a temporary folder and, when the server is
+# ready, runs the command given, or waits for Ctrl-C if there is none. Both processes
+# and the folder are gone afterwards, however it ends.
 #
-# start_server FLAG...: on a free port, with a new data folder; sets SERVER_URL and
-# SERVER_KUBECONFIG. stop_server: by its own process id, and removes the folder. Both need HELLO,
-# the program. Whoever sources this calls stop_server in a trap, so that nothing is left behind.
+#   PORT=26443 ETCD_PORT=22379 ETCD_FLAGS= SERVER_FLAGS= serve.sh [COMMAND...]
+#
+# The command finds BASE (the server's URL) and WORK (the folder) in its environment.
+set -eu
+bin=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/bin
+port=${PORT:-26443}
+etcd_port=${ETCD_PORT:-22379}
+peer=http://127.0.0.1:$((etcd_port + 1))
+client=http://127.0.0.1:$etcd_port
+ready_seconds=60
 
-SERVER_PID=
-SERVER_FOLDER=
-SERVER_URL=
-SERVER_KUBECONFIG=
-SERVER_START_SECONDS=30
-
-start_server() {
-  SERVER_FOLDER=$(mktemp -d)
-  SERVER_KUBECONFIG=$SERVER_FOLDER/admin.kubeconfig
-  "$HELLO" --secure-port 0 --data-dir "$SERVER_FOLDER" "$@" \
-    >"$SERVER_FOLDER/server.log" 2>&1 </dev/null &
-  SERVER_PID=$!
-  local waited=0
-  until SERVER_URL=$(sed -n 's/.* serves on \(https:[^ ]*\).*/\1/p' "$SERVER_FOLDER/server.log") &&
-    [ -n "$SERVER_URL" ]; do
-    if ! kill -0 "$SERVER_PID" 2>/dev/null || [ $((waited += 1)) -gt $((SERVER_START_SECONDS * 10)) ]; then
-      echo "the server did not start: $HELLO $*" >&2
-      cat "$SERVER_FOLDER/server.log" >&2
-      return 1
-    fi
-    sleep 0.1
-  done
+WORK=$(mktemp -d)
+BASE=https://127.0.0.1:$port
+export WORK BASE
+started=
+finish() {
+	code=$?
+	trap - EXIT
+	for process in $started; do kill "$process" 2>/dev/null || :; done
+	for process in $started; do wait "$process" 2>/dev/null || :; done
+	rm -rf "$WORK"
+	exit "$code"
 }
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
-stop_server() {
-  if [ -n "$SERVER_PID" ]; then
-    kill "$SERVER_PID" 2>/dev/null
-    wait "$SERVER_PID" 2>/dev/null
-    SERVER_PID=
-  fi
-  if [ -n "$SERVER_FOLDER" ]; then
-    rm -rf "$SERVER_FOLDER"
-    SERVER_FOLDER=
-  fi
-  return 0
+# A port that is taken would have us talk to a stranger.
+free() {
+	if python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1)' "$1" 2>/dev/null; then
+		echo "port $1 is taken" >&2
+		exit 1
+	fi
 }
+free "$port"
+free "$etcd_port"
 
-# The server's last words, for when a step has failed.
-server_log() {
-  echo "the end of the server's log:"
-  tail -n "${1:-20}" "$SERVER_FOLDER/server.log" | sed 's/^/  | /'
-}
+# shellcheck disable=SC2086 # the flags are words
+"$bin/etcd" --data-dir "$WORK/etcd" --log-level error \
+	--listen-client-urls "$client" --advertise-client-urls "$client" \
+	--listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "default=$peer" \
+	${ETCD_FLAGS:-} >"$WORK/etcd.log" 2>&1 &
+started="$!"
+# shellcheck disable=SC2086
+"$bin/reference" --bind-address 127.0.0.1 --secure-port "$port" --cert-dir "$WORK/certificates" \
+	--enable-etcd-storage --etcd-servers "$client" ${SERVER_FLAGS:-} >"$WORK/server.log" 2>&1 &
+started="$! $started"
+
+waited=0
+until curl -ksf --max-time 2 "$BASE/readyz" >/dev/null 2>&1; do
+	for process in $started; do
+		if ! kill -0 "$process" 2>/dev/null; then
+			cat "$WORK/etcd.log" "$WORK/server.log" >&2
+			exit 1
+		fi
+	done
+	waited=$((waited + 1))
+	if [ "$waited" -gt $((ready_seconds * 5)) ]; then
+		echo "not ready in $ready_seconds s" >&2
+		cat "$WORK/server.log" >&2
+		exit 1
+	fi
+	sleep 0.2
+done
+
+if [ $# -gt 0 ]; then
+	"$@"
+else
+	echo "serving at $BASE, etcd at $client, logs in $WORK; Ctrl-C ends both"
+	# shellcheck disable=SC2086
+	wait $started
+fi

@@ -50,6 +50,8 @@ class Normal:
         return names.setdefault(value, f"<{kind}:{len(names) + 1}>")
 
     def text(self, text):
+        text = re.sub(r"\b(gen-|Gen_|x{50})[a-z0-9]{5}\b", r"\1<random>", text)
+        text = re.sub(r"\bcontinue: \S+", "continue: <continue>", text)
         text = TIME.sub("<time>", UUID.sub(lambda m: self.token("uid", m.group(0)), text))
         for version, name in sorted(self.tokens.get("rv", {}).items(), key=lambda kv: -len(kv[0])):
             # A short number may be anything, unless it stands alone in parentheses.

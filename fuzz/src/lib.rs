@@ -5,8 +5,8 @@
 //!
 //! - `cargo run -p pintle-fuzz -- --seconds 5`, on stable Rust, with the same inputs on every run:
 //!   what continuous integration does;
-//! - `cargo +nightly fuzz run json` with [cargo-fuzz](https://rust-fuzz.github.io/book/), which sees
-//!   what an input covers: for long runs.
+//! - `cargo +nightly fuzz run --features libfuzzer json`, with
+//!   [cargo-fuzz](https://rust-fuzz.github.io/book/), which sees what an input covers: for long runs.
 
 mod mutate;
 mod random;

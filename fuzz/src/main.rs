@@ -10,6 +10,7 @@ use std::fs;
 use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,14 @@ struct Arguments {
     targets: Vec<Target>,
 }
 
+/// What the last panic said: printed where it is a finding, since some are caught on purpose, as those
+/// of the YAML parser.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
 fn main() -> ExitCode {
+    panic::set_hook(Box::new(|panic| {
+        *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
+    }));
     let arguments = match arguments(std::env::args().skip(1).collect()) {
         Ok(arguments) => arguments,
         Err(why) => {
@@ -89,8 +97,10 @@ fn run(target: Target, arguments: &Arguments) -> bool {
     let work = move || {
         let mut run =
             Run { target, corpus, random: Random::new(seed), last, count: 0, sensible: 0 };
-        let sound = first.into_iter().all(|input| run.one(input))
-            && (only || std::iter::repeat(()).all(|()| Instant::now() >= until || run.next()));
+        let mut sound = first.into_iter().all(|input| run.one(input));
+        while sound && !only && Instant::now() < until {
+            sound = run.next();
+        }
         (sound, run.count, run.sensible)
     };
     let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(work);
@@ -140,13 +150,16 @@ impl Run {
                 }
                 true
             }
-            Err(_) => self.report(&input, "panicked"),
+            Err(_) => {
+                let said = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                self.report(&input, &said)
+            }
         }
     }
 
     fn report(&self, input: &[u8], what: &str) -> bool {
         let name = self.target.name;
-        eprintln!("{name} {what} with: {:?}", String::from_utf8_lossy(input));
+        eprintln!("{name}: {what}\nthe input: {:?}", String::from_utf8_lossy(input));
         eprintln!("to see it again: cargo run -p pintle-fuzz -- --input {} {name}", hex(input));
         false
     }

@@ -64,8 +64,8 @@ impl Corpus {
         let end = at + random.below((input.len() - at).min(32) + 1);
         match random.below(9) {
             0 => drop(input.drain(at..end)),
-            1 => replace(input, at, at, &[random.next().to_le_bytes()[0]]),
-            2 => replace(input, at, end, &[random.next().to_le_bytes()[0]]),
+            1 => replace(input, at, at, &[random.number().to_le_bytes()[0]]),
+            2 => replace(input, at, end, &[random.number().to_le_bytes()[0]]),
             3 if at < input.len() => input[at] ^= 1 << random.below(8),
             4 => {
                 let piece = input[at..end].to_vec();

@@ -13,7 +13,7 @@ impl Random {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -22,7 +22,7 @@ impl Random {
 
     /// A number below `end`; zero where there is none.
     pub fn below(&mut self, end: usize) -> usize {
-        let high = u128::from(self.next()) * (end as u128);
+        let high = u128::from(self.number()) * (end as u128);
         usize::try_from(high >> 64).unwrap_or_default()
     }
 

@@ -6,9 +6,11 @@
 //! (`fieldValidation`).
 
 mod lenient;
+mod time;
 
 use crate::object::{Object, Served};
 use lenient::Lenient;
+use serde::de::Error as _;
 use serde_ignored::Path;
 use serde_json::{Map, Value};
 
@@ -34,8 +36,10 @@ pub fn typed<T: Served>(mut value: Value) -> Result<(T, Vec<String>), Error> {
     }
     let nulls = has_null(&value);
     let retry = nulls.then(|| without_nulls(value.clone()));
+    let time = time::first_problem(&value["metadata"]);
     match (read(value), retry) {
-        (Err(_), Some(retry)) => read(retry),
+        (Err(error), Some(retry)) if time.is_none() => read(retry).map_err(|_| error),
+        (Err(error), _) => Err(time.map_or(error, Error::custom)),
         (result, _) => result,
     }
 }

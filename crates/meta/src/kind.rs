@@ -21,6 +21,12 @@ use serde_json::Value;
 /// decoded; for a create `prepare_create`, `validate`, `warnings`; for an update or a patch
 /// `prepare_update`, `validate_update`, `warnings`. Admission plugins come between decoding and
 /// preparation.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the hub of a kind",
+    label = "there is no `impl Hub for {Self}`",
+    note = "every method has a default: `impl Hub for {Self} {{}}` is enough",
+    note = "an older version of a kind is given to `Kind::version`, and is a `Version`"
+)]
 pub trait Hub: Served {
     /// Fills in what a client may leave out. Runs at every decoding, also of stored objects, so it
     /// must leave alone what is there and give the same result again.
@@ -77,6 +83,11 @@ pub trait Hub: Served {
 }
 
 /// Another version of a kind.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a version of a kind",
+    label = "there is no `impl Version for {Self}`",
+    note = "say with `impl Version for {Self}` how it becomes the hub and how it is made from it"
+)]
 pub trait Version: Served {
     /// The version that this one converts to and from.
     type Hub: Hub;

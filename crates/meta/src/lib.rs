@@ -9,6 +9,7 @@ pub mod continue_token;
 pub mod decode;
 pub mod encode;
 pub mod field;
+pub mod go;
 pub mod json;
 pub mod kind;
 pub mod managed;

@@ -51,12 +51,14 @@ pub struct Registration {
     rest: Option<Arc<dyn AnyRest>>,
 }
 
-impl<K: Hub + CustomResourceExt> Kind<K>
-where
-    K::Scope: 'static,
-{
+// The bounds are on the functions: so the compiler says which is not met, and `Hub` says what to do.
+impl<K> Kind<K> {
     /// A kind whose objects are kept in the server's storage.
-    pub fn new() -> Self {
+    pub fn new() -> Self
+    where
+        K: Hub + CustomResourceExt,
+        K::Scope: 'static,
+    {
         let registration = Registration {
             kind: KindInfo::of::<K>(),
             status: None,
@@ -68,12 +70,21 @@ where
     }
 
     /// A kind that keeps its objects itself.
-    pub fn rest(rest: impl Rest<Kind = K>) -> Self {
+    pub fn rest(rest: impl Rest<Kind = K>) -> Self
+    where
+        K: Hub + CustomResourceExt,
+        K::Scope: 'static,
+    {
         let mut kind = Self::new();
         kind.registration.rest = Some(Arc::new(Erased(rest, PhantomData)));
         kind
     }
+}
 
+impl<K: Hub + CustomResourceExt> Kind<K>
+where
+    K::Scope: 'static,
+{
     /// Serves an older version too. Versions are listed in the order in which they are added, the
     /// hub first.
     pub fn version<V: Version<Hub = K> + CustomResourceExt>(mut self) -> Self {

@@ -35,6 +35,15 @@ pub(crate) enum Transform {
     PartialList,
 }
 
+/// Which transformations a path offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transforms {
+    None,
+    /// Metadata alone: a table needs columns, which only objects have.
+    Metadata,
+    All,
+}
+
 /// The format that a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
@@ -87,7 +96,7 @@ pub(crate) fn route(headers: &HeaderMap, streams: bool) -> Result<(), Status> {
 pub(crate) fn format(
     headers: &HeaderMap,
     query: &[(String, String)],
-    transforms: bool,
+    transforms: Transforms,
 ) -> Result<Format, Status> {
     let pretty = match query_value(query, "pretty") {
         Some(_) => query_flag(query, "pretty"),
@@ -133,7 +142,7 @@ impl<'a> Clause<'a> {
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             let value = value.trim().trim_matches('"');
             let key = key.trim();
-            clause.transforms |= matches!(key, "as" | "g" | "v");
+            clause.transforms |= matches!(key, "as" | "g" | "v") && !value.is_empty();
             match key {
                 "q" => clause.quality = value.parse().unwrap_or(1.0),
                 "as" => clause.kind = value,
@@ -147,7 +156,7 @@ impl<'a> Clause<'a> {
     }
 
     /// The format of this clause, where it can be served.
-    fn format(&self, transforms: bool) -> Option<Format> {
+    fn format(&self, transforms: Transforms) -> Option<Format> {
         let media = match self.media {
             "application/json" | "application/*" | "*/*" => Media::Json,
             "application/yaml" => Media::Yaml,
@@ -156,8 +165,8 @@ impl<'a> Clause<'a> {
         let beta = self.version == "v1beta1";
         let transform = match (self.kind, self.group) {
             _ if !self.transforms => Transform::None,
-            _ if !transforms || !matches!(self.version, "v1" | "v1beta1") => return None,
-            ("Table", "meta.k8s.io") => Transform::Table,
+            _ if transforms == Transforms::None || !matches!(self.version, "v1" | "v1beta1") => return None,
+            ("Table", "meta.k8s.io") if transforms == Transforms::All => Transform::Table,
             ("PartialObjectMetadata", "meta.k8s.io") => Transform::Partial,
             ("PartialObjectMetadataList", "meta.k8s.io") => Transform::PartialList,
             _ => return None,
@@ -173,7 +182,7 @@ mod tests {
     fn check(accept: &str, want: Result<(Media, Transform), u16>) {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        let got = route(&headers, true).and_then(|()| format(&headers, &[], true));
+        let got = route(&headers, true).and_then(|()| format(&headers, &[], Transforms::All));
         let got = got.map(|f| (f.media, f.transform)).map_err(|status| status.code);
         assert_eq!(got, want, "{accept}");
     }

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::discovery::Discovery;
 use crate::health::Health;
 use crate::metrics::{self, Metrics};
-use crate::negotiate::{self, Format};
+use crate::negotiate::{self, Format, Transforms};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
 use crate::request::{ResourcePath, Target, query_flag, query_pairs, query_value};
@@ -84,7 +84,7 @@ async fn serve(
     let path = parts.uri.path();
     let query = query_pairs(parts.uri.query());
     let target = Target::of(path);
-    let format = negotiate::format(&parts.headers, &query, false).unwrap_or(Format::JSON);
+    let format = negotiate::format(&parts.headers, &query, Transforms::None).unwrap_or(Format::JSON);
     let refuse = |status: Status| respond::status(&status, format);
 
     let time = match deadline(&query) {
@@ -141,7 +141,7 @@ async fn resource(
 ) -> Response<Body> {
     let found = match route(shared, &at, &asked) {
         Ok(found) => found,
-        Err(Some(status)) => return respond::status(&status, Format::JSON),
+        Err(Some(status)) => return respond::status(&status, plain_format(&asked)),
         Err(None) => return unknown_path(shared),
     };
     let kind = counted(&at, &asked);
@@ -150,6 +150,11 @@ async fn resource(
     let response = resource_found(shared, permit, found, at, asked).await;
     shared.metrics.end(kind, response.status().as_u16(), begun.elapsed());
     response
+}
+
+/// The format of errors, which are never transformed: the first one that can be had as it is.
+fn plain_format(asked: &Asking) -> Format {
+    negotiate::format(&asked.parts.headers, &asked.query, Transforms::None).unwrap_or(Format::JSON)
 }
 
 /// What a request is counted as.
@@ -189,20 +194,24 @@ async fn resource_found(
     at: ResourcePath,
     asked: Asking,
 ) -> Response<Body> {
-    let json = Format::JSON;
-    let transforms = at.subresource.as_deref().is_none_or(|name| name == "status");
+    let plain = plain_format(&asked);
+    let transforms = match &at.subresource {
+        None => Transforms::All,
+        Some(name) if name == "status" => Transforms::All,
+        Some(_) => Transforms::Metadata,
+    };
     let streams = asked.parts.method == Method::GET && at.name.is_none();
     let format = match negotiate::route(&asked.parts.headers, streams)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, transforms))
     {
         Ok(format) => format,
-        Err(status) => return respond::status(&status, json),
+        Err(status) => return respond::status(&status, plain),
     };
     let content_type = header(&asked.parts.headers, CONTENT_TYPE.as_str());
     let manager = manager(&asked.parts.headers);
     let body = match read_body(asked.verb, &asked.parts.headers, asked.body).await {
         Ok(body) => body,
-        Err(status) => return respond::status(&status, format),
+        Err(status) => return respond::status(&status, plain),
     };
     let request = Asked {
         user: asked.user,
@@ -228,10 +237,13 @@ async fn resource_found(
     );
     let shape = match cx.shape() {
         Ok(shape) => shape,
-        Err(status) => return respond::status(&status, format),
+        Err(status) => return respond::status(&status, plain),
     };
     let reply = verbs::serve(&cx).await;
-    let mut response = respond::reply(reply, format, &shape);
+    let mut response = match reply {
+        Ok(reply) => respond::reply(reply, format, &shape),
+        Err(failure) => respond::status(&failure, plain),
+    };
     respond::warn(&mut response, &cx.warnings());
     response
 }
@@ -353,8 +365,12 @@ fn deadline(query: &[(String, String)]) -> Result<Duration, Status> {
 
 /// A duration as Go writes it: `1m30s`, `500ms`.
 fn go_duration(text: &str) -> Option<Duration> {
-    let mut rest = text;
+    let negative = text.starts_with('-');
+    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     let mut total = 0.0;
+    if rest.is_empty() {
+        return None;
+    }
     if rest == "0" {
         return Some(Duration::ZERO);
     }
@@ -375,7 +391,8 @@ fn go_duration(text: &str) -> Option<Duration> {
         total += number * seconds;
         rest = &rest[unit..];
     }
-    Duration::try_from_secs_f64(total).ok()
+    // A time before now is no limit at all.
+    Duration::try_from_secs_f64(if negative { 0.0 } else { total }).ok()
 }
 
 /// Acting as somebody else is refused until it can be authorized: it is never ignored.

@@ -116,7 +116,7 @@ where
             }
             if next(&shape, &mut out).is_none() {
                 out.truncate(end);
-                Shape::list_tail(&mut out);
+                shape.list_tail(first, &mut out);
                 done = true;
                 break;
             }

@@ -11,9 +11,9 @@ use http::{Response, StatusCode};
 use pintle_meta::{Status, json, yaml};
 
 /// Makes the HTTP answer of a verb's result.
-pub(crate) fn reply(reply: Result<Reply, Status>, format: Format, shape: &Shape) -> Response<Body> {
+pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Body> {
     match reply {
-        Ok(Reply::Object { code, entry }) => {
+        Reply::Object { code, entry } => {
             if format.transform == Transform::PartialList {
                 return status(&partial_mismatch(&shape.kind.kind, false), format);
             }
@@ -21,16 +21,23 @@ pub(crate) fn reply(reply: Result<Reply, Status>, format: Format, shape: &Shape)
             shape.object(&entry, &mut out);
             document(code, out, format)
         }
-        Ok(Reply::List(list)) => {
+        Reply::List(list) => {
             if format.transform == Transform::Partial {
                 return status(&partial_mismatch(&shape.kind.list_kind, true), format);
             }
             self::list(list, format, shape.clone())
         }
-        Ok(Reply::Other { code, json }) => document(code, json, format),
-        Ok(Reply::Status(success)) => status(&success, format),
-        Ok(Reply::Watch(stream)) => response(200, Media::Json.content_type(), Body::Stream(stream)),
-        Err(failure) => status(&failure, format),
+        Reply::Other { code, json } if format.transform == Transform::Partial => {
+            document(code, shape.metadata_of(&json), format)
+        }
+        Reply::Other { json, .. } if format.transform == Transform::PartialList => {
+            let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
+            let kind = document["kind"].as_str().unwrap_or_default();
+            status(&partial_mismatch(kind, false), format)
+        }
+        Reply::Other { code, json } => document(code, json, format),
+        Reply::Status(success) => status(&success, format),
+        Reply::Watch(stream) => response(200, Media::Json.content_type(), Body::Stream(stream)),
     }
 }
 

@@ -66,6 +66,18 @@ impl Shape {
         out.extend_from_slice(b"]}");
     }
 
+    /// The metadata of a document that is no object of the kind, on their own.
+    pub(crate) fn metadata_of(&self, json: &[u8]) -> Vec<u8> {
+        let document: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+        let mut out = Vec::new();
+        type_meta("PartialObjectMetadata", self.meta_version(), &mut out);
+        out.extend_from_slice(br#","metadata":"#);
+        // Metadata that were read from JSON can be written as JSON.
+        let _ = json::write(&mut out, &document["metadata"]);
+        out.push(b'}');
+        out
+    }
+
     /// Writes the beginning of a list up to its first item; `metadata` is JSON.
     pub(crate) fn list_head(&self, metadata: &[u8], out: &mut Vec<u8>) {
         match self.transform {
@@ -99,8 +111,14 @@ impl Shape {
         }
     }
 
-    /// Writes the end of a list.
-    pub(crate) fn list_tail(out: &mut Vec<u8>) {
+    /// Writes the end of a list. Go leaves a list that it makes of another one unset where there is
+    /// nothing to put in.
+    pub(crate) fn list_tail(&self, is_empty: bool, out: &mut Vec<u8>) {
+        if is_empty && self.transform != Transform::None {
+            out.pop();
+            out.extend_from_slice(b"null}\n");
+            return;
+        }
         out.extend_from_slice(b"]}\n");
     }
 
@@ -154,5 +172,8 @@ fn type_meta(kind: &str, api_version: &str, out: &mut Vec<u8>) {
 }
 
 fn metadata_of(entry: &Entry) -> Vec<u8> {
+    if entry.revision == 0 {
+        return b"{}".to_vec();
+    }
     format!(r#"{{"resourceVersion":"{}"}}"#, entry.revision).into_bytes()
 }

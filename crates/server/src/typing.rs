@@ -14,8 +14,8 @@ pub(crate) struct Typing {
     pub empty: Value,
     /// The status.
     pub status: FieldSet,
-    /// Everything but the metadata and the status.
-    pub all_but_status: FieldSet,
+    /// Everything but the status and most of the metadata, in a version that has a status.
+    pub all_but_status: Option<FieldSet>,
 }
 
 /// A [`Typing`] that is not worked out before it is needed.
@@ -43,8 +43,13 @@ impl Typing {
         for field in fields.filter(|field| !matches!(field.as_str(), "metadata" | "status")) {
             all_but_status.insert([PathElement::field(field)]);
         }
+        for field in ["deletionTimestamp", "ownerReferences"] {
+            all_but_status.insert([PathElement::field("metadata"), PathElement::field(field)]);
+        }
         let mut status = FieldSet::new();
         status.insert([PathElement::field("status")]);
+        let has_status = schema["properties"].get("status").is_some();
+        let all_but_status = has_status.then_some(all_but_status);
         Self { schema: TypeSchema::from_json_schema(schema), empty, status, all_but_status }
     }
 }

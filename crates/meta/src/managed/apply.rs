@@ -129,8 +129,11 @@ fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), 
         return Err(ApplyError::BadRequest(message));
     }
     match &config["metadata"]["managedFields"] {
-        Value::Null => Ok(()),
-        _ => Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned())),
+        Value::Array(_) => {
+            Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()))
+        }
+        // What is no list at all is for the schema to refuse.
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use super::element::PathElement;
 use super::items::{ItemKey, all_differ};
 use super::problem::{Problem, join};
 use super::schema::{ListKind, ListNode, Scalar, Shape, Type};
+use crate::go;
 use serde_json::{Map, Value};
 
 /// How many findings are reported at most.
@@ -47,11 +48,13 @@ fn walk<'a>(
                 Scalar::Any => (!value.is_object() && !value.is_array(), "any scalar"),
             };
             if !fits {
-                report(problems, path, format!("expected {expected}, got {value}"));
+                let got = go::syntax(value);
+                let got = format!("&value.valueUnstructured{{Value:{got}}}");
+                report(problems, path, format!("expected {expected}, got {got}"));
             }
         }
-        (Shape::Map(_), other) => report(problems, path, format!("expected map, got {other}")),
-        (Shape::List(_), other) => report(problems, path, format!("expected list, got {other}")),
+        (Shape::Map(_), other) => report(problems, path, format!("expected map, got &{{{}}}", go::plain(other))),
+        (Shape::List(_), other) => report(problems, path, format!("expected list, got &{{{}}}", go::plain(other))),
     }
 }
 

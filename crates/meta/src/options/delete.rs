@@ -123,6 +123,19 @@ impl DeleteOptions {
         })
     }
 
+    /// Refuses what must not be said of many objects at once.
+    ///
+    /// # Errors
+    /// 422 about `DeleteOptions` where objects are to be deleted unseen.
+    pub fn check_for_collection(&self) -> Result<(), Status> {
+        let mut errors = FieldErrors::new();
+        if self.ignore_store_read_error == Some(true) {
+            let why = "is not allowed with DELETECOLLECTION, try again after removing the option";
+            errors.invalid(IGNORE_STORE_READ_ERROR, true, why);
+        }
+        refuse("DeleteOptions", &errors)
+    }
+
     fn checked(options: Sent) -> Result<Self, Status> {
         let mut errors = FieldErrors::new();
         if let Some(policy) = &options.propagation_policy {

@@ -176,6 +176,11 @@ impl Cache {
         };
         let entries = slice.marked(query.marks).filter(|entry| !entry.removed).cloned();
         let mut page = pick(entries, query, revision);
+        if query.limit > 0 && page.entries.len() == query.limit {
+            // Marks pass over entries that are not wanted, but they count as something to follow.
+            let last = page.entries.last().map_or("", |entry| &*entry.key);
+            page.more |= slice.iter().any(|entry| !entry.removed && *entry.key > *last);
+        }
         if page.more && query.filter.is_none() {
             page.remaining = self.remaining(query.prefix, &page);
         }
@@ -240,8 +245,9 @@ fn pick<F: Fn(&Entry) -> bool>(
 ) -> Page {
     let wanted = |entry: &Arc<Entry>| query.filter.as_ref().is_none_or(|filter| filter(entry));
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-    let mut entries = entries.filter(wanted);
-    let picked: Vec<Arc<Entry>> = entries.by_ref().take(limit).collect();
+    let mut entries = entries;
+    let picked: Vec<Arc<Entry>> = entries.by_ref().filter(wanted).take(limit).collect();
+    // As in Kubernetes, whether what follows is wanted too is seen by who asks for it.
     let more = picked.len() == limit && entries.next().is_some();
     Page { entries: picked, revision, more, remaining: None }
 }

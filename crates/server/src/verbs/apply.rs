@@ -6,7 +6,7 @@ use super::body::{self, Expected};
 use super::replace::{Update, replace};
 use super::{Context, fields, update};
 use crate::cache::Entry;
-use crate::part::StatusPart;
+use crate::part::{Part, StatusPart};
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -41,12 +41,32 @@ pub(super) async fn status(
         manager: None,
         creates: false,
         make: Box::new(|stored| {
-            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
-            let new = applied(cx, Some(entry), &config, &options)?;
-            Ok(update::with_status(part, Some(old), new.as_ref()))
+            let (_, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            applied(cx, Some(entry), &config, &options)
         }),
     };
     replace(cx, store, &update).await
+}
+
+/// Apply to a part.
+pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+    let (config, options) = read(cx)?;
+    let update = Update {
+        on: Some(Subresource::Part(part)),
+        dry_run: options.dry_run,
+        manager: None,
+        creates: false,
+        make: Box::new(|stored| {
+            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let live = update::shown(part, old, entry)?;
+            let force = options.force.unwrap_or_default();
+            let manager = &options.field_manager;
+            let value = fields::apply_body(cx, part, &live, &config, manager, force)?;
+            let object = read_back(cx, update::expected(part), value, &options)?;
+            update::with_part(cx, part, Some((old, entry)), object.as_ref())
+        }),
+    };
+    update::show(part, store, replace(cx, store, &update).await?)
 }
 
 /// Reads the configuration: YAML, of which JSON is a part.
@@ -69,6 +89,18 @@ fn read(cx: &Context) -> Result<(Value, PatchOptions), Status> {
     Ok((parsed.value, options))
 }
 
+/// What has come of an apply, as an object again.
+fn read_back(
+    cx: &Context,
+    expected: Expected<'_>,
+    value: Value,
+    options: &PatchOptions,
+) -> Result<Box<dyn Object>, Status> {
+    let parsed = Parsed { value, duplicates: Vec::new() };
+    let find = |unknown: &[String], _: &[String]| json::in_document_order(&[], unknown, &[]);
+    body::from_parsed(cx, expected, parsed, find, options.field_validation)
+}
+
 /// The object with the configuration laid over it, and its owners.
 fn applied(
     cx: &Context,
@@ -78,10 +110,7 @@ fn applied(
 ) -> Result<Box<dyn Object>, Status> {
     let force = options.force.unwrap_or_default();
     let (value, owners) = fields::apply(cx, entry, config, &options.field_manager, force)?;
-    let parsed = Parsed { value, duplicates: Vec::new() };
-    let expected = Expected::object(cx);
-    let find = |unknown: &[String], _: &[String]| json::in_document_order(&[], unknown, &[]);
-    let mut object = body::from_parsed(cx, expected, parsed, find, options.field_validation)?;
+    let mut object = read_back(cx, Expected::object(cx), value, options)?;
     if object.name().is_empty() {
         object.meta_mut().name = Some(cx.request.name.clone());
     }

@@ -53,9 +53,8 @@ pub(super) fn object(
         let find = |unknown: &[String], _: &[String]| yaml::strict(&copy, unknown);
         return from_parsed(cx, expected, parsed, find, validation);
     }
-    let find = |unknown: &[String], twice: &[String]| {
-        json::in_document_order(&cx.body, unknown, twice)
-    };
+    let find =
+        |unknown: &[String], twice: &[String]| json::in_document_order(&cx.body, unknown, twice);
     from_parsed(cx, expected, parsed, find, validation)
 }
 
@@ -68,13 +67,36 @@ pub(super) fn from_parsed(
     find: impl Fn(&[String], &[String]) -> Vec<Strict>,
     validation: Option<FieldValidation>,
 ) -> Result<Box<dyn Object>, Status> {
-    check_kind(cx, expected, &parsed.value)?;
+    if let Err(mismatch) = check_kind(cx, expected, &parsed.value) {
+        look_through(cx, expected, parsed, find, validation)?;
+        return Err(mismatch);
+    }
     let Decoded { object, unknown } =
         (expected.decode)(parsed.value).map_err(|e| expected.cannot(e))?;
     if !(unknown.is_empty() && parsed.duplicates.is_empty()) {
         report(cx, expected, &find(&unknown, &parsed.duplicates), validation)?;
     }
     Ok(object)
+}
+
+/// Reports what is odd about a body of another version, which is refused afterwards.
+fn look_through(
+    cx: &Context,
+    expected: Expected<'_>,
+    parsed: Parsed,
+    find: impl Fn(&[String], &[String]) -> Vec<Strict>,
+    validation: Option<FieldValidation>,
+) -> Result<(), Status> {
+    if parsed.value["kind"] != *expected.kind {
+        return Ok(());
+    }
+    let sent = parsed.value["apiVersion"].as_str().unwrap_or_default();
+    let Some(version) = cx.resource.kind.versions.iter().find(|v| v.api_version == sent) else {
+        return Ok(());
+    };
+    let sent = Expected { api_version: &version.api_version, decode: version.decode, ..expected };
+    let Decoded { unknown, .. } = (sent.decode)(parsed.value).map_err(|e| sent.cannot(e))?;
+    report(cx, sent, &find(&unknown, &parsed.duplicates), validation)
 }
 
 /// Does about unknown and repeated fields what the client has asked for.
@@ -101,14 +123,16 @@ fn is_yaml(cx: &Context) -> bool {
 }
 
 fn media_type(cx: &Context) -> &str {
-    let header = cx.content_type.as_deref().unwrap_or("application/json");
-    header.split(';').next().unwrap_or_default().trim()
+    match cx.content_type.as_deref() {
+        None | Some("") => "application/json",
+        Some(header) => header.split(';').next().unwrap_or_default().trim(),
+    }
 }
 
 /// Refuses a body in a format that is not read, before anything else is looked at.
 pub(super) fn check_media_type(cx: &Context) -> Result<(), Status> {
     match media_type(cx) {
-        "application/json" | "" | "application/yaml" => Ok(()),
+        "application/json" | "application/yaml" => Ok(()),
         _ => Err(unknown_format()),
     }
 }
@@ -123,7 +147,7 @@ fn unknown_format() -> Status {
 /// Reads the body as JSON or YAML.
 pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
     let result = match media_type(cx) {
-        "application/json" | "" => json::parse(&cx.body)
+        "application/json" => json::parse(&cx.body)
             .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
             .and_then(an_object),
         "application/yaml" => yaml::decode(&cx.body).map_err(|e| e.to_string()).and_then(an_object),
@@ -138,14 +162,25 @@ pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
 }
 
 fn an_object(parsed: Parsed) -> Result<Parsed, String> {
-    match parsed.value {
-        Value::Object(_) => Ok(parsed),
-        Value::Null => Ok(Parsed { value: Value::Object(serde_json::Map::new()), ..parsed }),
-        _ => {
-            Err("couldn't get version/kind; json parse error: the document is not an object"
-                .to_owned())
-        }
+    let unreadable = |why: &str| Err(format!("couldn't get version/kind; json parse error: {why}"));
+    let fields = match parsed.value {
+        Value::Object(fields) => fields,
+        Value::Null => serde_json::Map::new(),
+        _ => return unreadable("the document is not an object"),
+    };
+    for name in ["apiVersion", "kind"] {
+        let type_ = match fields.get(name) {
+            None | Some(Value::Null | Value::String(_)) => continue,
+            Some(Value::Bool(_)) => "bool",
+            Some(Value::Number(_)) => "number",
+            Some(Value::Array(_)) => "array",
+            Some(Value::Object(_)) => "object",
+        };
+        let why =
+            format!("json: cannot unmarshal {type_} into Go struct field .{name} of type string");
+        return unreadable(&why);
     }
+    Ok(Parsed { value: Value::Object(fields), ..parsed })
 }
 
 /// The beginning of a body for a message: as text where it looks like JSON, else in hexadecimal.

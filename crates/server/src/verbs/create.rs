@@ -19,6 +19,7 @@ pub(super) async fn create(cx: &Context, store: &Store) -> Result<Reply, Status>
     body::check_media_type(cx)?;
     let options = CreateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
+    wipe_metadata(object.meta_mut());
     own_namespace(cx, object.meta_mut())?;
     own_owners(cx, object.meta_mut());
     if object.meta().resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
@@ -135,11 +136,18 @@ pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
     }
 }
 
-/// Sets what a client cannot set.
-fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
+/// Takes out what a client cannot set, before anybody comes to own it.
+fn wipe_metadata(meta: &mut ObjectMeta) {
+    meta.creation_timestamp = None;
     meta.deletion_timestamp = None;
     meta.deletion_grace_period_seconds = None;
     meta.self_link = None;
+    meta.uid = None;
+}
+
+/// Sets what a client cannot set.
+fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
+    wipe_metadata(meta);
     meta.uid = Some(names::uid());
     meta.creation_timestamp = Some(Time(names::whole_second(cx.request.time)));
 }

@@ -19,6 +19,7 @@ const FOREGROUND: &str = "foregroundDeletion";
 /// DELETE of an object.
 pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
     let options = options(cx)?;
+    cx.check_name()?;
     let key = cx.key();
     match delete(cx, store, &key, &options).await? {
         Deleted::Gone(object) => {

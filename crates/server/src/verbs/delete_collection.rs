@@ -12,9 +12,10 @@ use pintle_meta::{Reason, Status};
 /// DELETE of a collection: the objects that a list with the same options shows are deleted one by
 /// one. What somebody else deletes in the meantime is not missed; any other error ends it.
 pub(super) async fn delete(cx: &Context, store: &Store) -> Result<Reply, Status> {
-    let delete_options = delete::options(cx)?;
     let options = ListOptions::from_query(&cx.query)?;
     let selection = Selection::new(cx, &options)?;
+    let delete_options = delete::options(cx)?;
+    delete_options.check_for_collection()?;
     let mut list = list::read(cx, store, &selection, &options.reading()?).await?;
     let entries = match std::mem::replace(&mut list.entries, Entries::Picked(Vec::new())) {
         Entries::Picked(entries) => entries,

@@ -6,7 +6,7 @@
 use super::Context;
 use crate::cache::Entry;
 use crate::names;
-use crate::part::{Action, BodyKind};
+use crate::part::{Action, BodyKind, Part};
 use crate::registry::Resource;
 use crate::typing::Typing;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -80,6 +80,26 @@ pub(super) fn apply(
     Ok((object, managed_fields))
 }
 
+/// Applies a configuration to a part. Nobody is recorded as an owner of its fields, so that an apply
+/// meets whoever wrote them before the first one.
+pub(super) fn apply_body(
+    cx: &Context,
+    part: &Part,
+    live: &Value,
+    config: &Value,
+    manager: &str,
+    force: bool,
+) -> Result<Value, Status> {
+    let typing = part.typing.get_or_init(|| Typing::of_body(&part.body));
+    let versions = OfBody { body: &part.body, typing };
+    let now = names::whole_second(cx.request.time);
+    let manager = Manager {
+        api_version: part.body.api_version.clone(),
+        ..named(cx, manager, Operation::Apply)
+    };
+    Ok(managed::apply(&versions, Some(live), config, &manager, force, now)?.object)
+}
+
 fn named(cx: &Context, name: &str, operation: Operation) -> Manager {
     Manager {
         name: name.to_owned(),
@@ -142,7 +162,7 @@ impl Versions for OfResource<'_> {
         let status = self.0.status.as_ref()?;
         let typing = self.typing(api_version)?;
         match subresource {
-            "status" => Some(&typing.all_but_status),
+            "status" => typing.all_but_status.as_ref(),
             "" if !status.main_may_write => Some(&typing.status),
             _ => None,
         }

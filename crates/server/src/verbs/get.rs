@@ -9,12 +9,14 @@ use pintle_meta::{GroupResource, Reason, Status};
 
 /// GET of an object, or of its status, which is the same document.
 pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
+    cx.check_name()?;
     let entry = store.get(&cx.key(), read_at(cx)?).await?;
     Ok(Reply::Object { code: 200, entry })
 }
 
 /// GET of a part.
 pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+    cx.check_name()?;
     let entry = store.get(&cx.key(), read_at(cx)?).await.map_err(|status| {
         let resource = format!("{}/{}", cx.resource.kind.plural, part.name);
         let on = GroupResource { group: cx.resource.kind.group.clone(), resource };

@@ -24,6 +24,7 @@ use crate::serve::Shutdown;
 use crate::shape::{Include, Shape};
 use crate::store::Store;
 use bytes::Bytes;
+use pintle_meta::validation::NameRule;
 use pintle_meta::{GroupResource, Object, Request, Status, VersionInfo};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -97,6 +98,16 @@ impl Context {
     /// The key of the object that the path names.
     pub(crate) fn key(&self) -> String {
         Store::key(&self.request.namespace, &self.request.name)
+    }
+
+    /// Refuses a name that cannot be part of a path, and so of no object.
+    fn check_name(&self) -> Result<(), Status> {
+        let name = &self.request.name;
+        let why = NameRule::PathSegment.validate(name, false).join(";");
+        if why.is_empty() {
+            return Ok(());
+        }
+        Err(Status::bad_request(format!("Name parameter invalid: {name:?}: {why}")))
     }
 
     /// How the client wants to see objects.

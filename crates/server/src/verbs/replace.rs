@@ -45,6 +45,7 @@ pub(super) async fn replace(
     store: &Store,
     update: &Update<'_>,
 ) -> Result<Reply, Status> {
+    cx.check_name()?;
     let key = cx.key();
     // The cache is a good guess. Whatever goes wrong with it is tried once more on the stored
     // object, so a cache that lags costs a read and never a wrong answer.
@@ -93,7 +94,7 @@ async fn attempt(
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
     cx.plugins.mutate(&attributes, new.as_mut()).await?;
     keep_metadata(new.meta_mut(), old.meta());
-    prepare(cx, update, new.as_mut(), old.as_ref());
+    prepare(cx, update, &mut new, old.as_ref());
     validate(cx, update, new.as_ref(), old.as_ref())?;
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
@@ -130,7 +131,9 @@ fn check_preconditions(
 ) -> Result<(), Status> {
     let on = cx.group_resource();
     let name = &cx.request.name;
-    if let Some(uid) = new.uid.as_deref().filter(|uid| !uid.is_empty() && *uid != old.uid()) {
+    // The UID of a patch is part of what it changes, and refused as such.
+    let given = new.uid.as_deref().filter(|_| cx.request.verb == "update");
+    if let Some(uid) = given.filter(|uid| !uid.is_empty() && *uid != old.uid()) {
         let stored = old.uid();
         let why = format!(
             "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
@@ -153,22 +156,33 @@ fn check_preconditions(
 fn keep_metadata(new: &mut ObjectMeta, old: &ObjectMeta) {
     new.generation = old.generation;
     new.self_link = None;
-    new.uid.clone_from(&old.uid);
+    // What contradicts the stored object is left for the validation to refuse.
+    if new.uid.as_deref().unwrap_or_default().is_empty() {
+        new.uid.clone_from(&old.uid);
+    }
     new.creation_timestamp.clone_from(&old.creation_timestamp);
-    new.deletion_timestamp.clone_from(&old.deletion_timestamp);
-    new.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    if old.deletion_timestamp.is_some() {
+        new.deletion_timestamp.clone_from(&old.deletion_timestamp);
+    }
+    if new.deletion_grace_period_seconds.is_none() {
+        new.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    }
 }
 
 /// What a write to this subresource may not change is taken from the stored object.
-fn prepare(cx: &Context, update: &Update<'_>, new: &mut dyn Object, old: &dyn Object) {
+fn prepare(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old: &dyn Object) {
     match (update.on, &cx.resource.status) {
-        (Some(Subresource::Status(_)), _) => {
-            new.meta_mut().owner_references.clone_from(&old.meta().owner_references);
+        (Some(Subresource::Status(part)), _) => {
+            let mut kept = old.boxed_clone();
+            (part.copy)(kept.as_mut(), new.as_ref());
+            kept.meta_mut().clone_from(new.meta());
+            kept.meta_mut().owner_references.clone_from(&old.meta().owner_references);
+            *new = kept;
         }
-        (None, Some(status)) if !status.main_may_write => (status.copy)(new, old),
+        (None, Some(status)) if !status.main_may_write => (status.copy)(new.as_mut(), old),
         _ => {}
     }
-    (cx.resource.kind.hooks.prepare_update)(new, old, &cx.request);
+    (cx.resource.kind.hooks.prepare_update)(new.as_mut(), old, &cx.request);
 }
 
 fn validate(

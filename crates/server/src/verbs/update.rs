@@ -2,19 +2,22 @@
 
 use super::body::{self, Expected};
 use super::replace::{Update, replace};
-use super::{Context, fields};
+use super::{Context, create, fields};
+use crate::cache::Entry;
 use crate::part::{Part, StatusPart};
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
 use pintle_meta::options::UpdateOptions;
 use pintle_meta::{Object, Status};
+use serde_json::Value;
 
 /// PUT of an object.
 pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
-    let object = body::object(cx, Expected::object(cx), options.field_validation)?;
+    let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
     check_name(cx, object.as_ref())?;
+    create::own_owners(cx, object.meta_mut());
     let update = Update {
         on: None,
         dry_run: options.dry_run,
@@ -32,29 +35,17 @@ pub(super) async fn status(
     part: &StatusPart,
 ) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
-    let object = body::object(cx, Expected::object(cx), options.field_validation)?;
+    let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
     check_name(cx, object.as_ref())?;
+    create::own_owners(cx, object.meta_mut());
     let update = Update {
         on: Some(Subresource::Status(part)),
         dry_run: options.dry_run,
         manager: Some(fields::manager(cx, &options.field_manager)),
         creates: false,
-        make: Box::new(|stored| Ok(with_status(part, stored.map(|(old, _)| old), object.as_ref()))),
+        make: Box::new(|_| Ok(object.boxed_clone())),
     };
     replace(cx, store, &update).await
-}
-
-/// The stored object with the status and the metadata of another.
-pub(super) fn with_status(
-    part: &StatusPart,
-    old: Option<&dyn Object>,
-    from: &dyn Object,
-) -> Box<dyn Object> {
-    let Some(old) = old else { return from.boxed_clone() };
-    let mut new = old.boxed_clone();
-    (part.copy)(new.as_mut(), from);
-    new.meta_mut().clone_from(from.meta());
-    new
 }
 
 /// PUT of a part.
@@ -68,7 +59,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         dry_run: options.dry_run,
         manager: None,
         creates: false,
-        make: Box::new(|stored| with_part(cx, part, stored.map(|(old, _)| old), body.as_ref())),
+        make: Box::new(|stored| with_part(cx, part, stored, body.as_ref())),
     };
     show(part, store, replace(cx, store, &update).await?)
 }
@@ -82,18 +73,31 @@ pub(super) fn expected(part: &Part) -> Expected<'_> {
     }
 }
 
+/// The part of a stored object as a client sees it.
+pub(super) fn shown(part: &Part, old: &dyn Object, entry: &Entry) -> Result<Value, Status> {
+    let shown = (part.get)(old);
+    let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
+    let bytes = encoded.map_err(|e| Status::internal(&e))?.bytes;
+    serde_json::from_slice(&bytes).map_err(|e| Status::internal(&e))
+}
+
 /// The stored object with a part of it replaced.
 pub(super) fn with_part(
     cx: &Context,
     part: &Part,
-    old: Option<&dyn Object>,
+    stored: Option<(&dyn Object, &Entry)>,
     body: &dyn Object,
 ) -> Result<Box<dyn Object>, Status> {
     let missing = || Status::not_found(&cx.group_resource(), &cx.request.name);
-    let mut new = old.ok_or_else(missing)?.boxed_clone();
+    let (old, entry) = stored.ok_or_else(missing)?;
+    let mut new = old.boxed_clone();
     (part.set)(new.as_mut(), body.boxed_clone());
     let meta = new.meta_mut();
+    // A part without a resource version is taken for one of the newest object.
     meta.resource_version.clone_from(&body.meta().resource_version);
+    if meta.resource_version.as_deref().unwrap_or_default().is_empty() {
+        meta.resource_version = Some(entry.revision.to_string());
+    }
     meta.uid.clone_from(&body.meta().uid);
     Ok(new)
 }

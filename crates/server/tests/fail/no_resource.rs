@@ -1,7 +1,7 @@
 //! The spec is taken for the kind.
 
 use kube::CustomResource;
-use pintle::{Hub, Kind, Server};
+use pintle::Hub;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,4 @@ struct GreetingSpec {
 
 impl Hub for GreetingSpec {}
 
-fn main() {
-    let _ = Server::new("greeter").kind(Kind::<GreetingSpec>::new());
-}
+fn main() {}

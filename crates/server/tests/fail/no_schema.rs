@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use pintle::{Hub, Kind, Server};
+use pintle::Hub;
 use serde::{Deserialize, Serialize};
 
 #[derive(Resource, Clone, Debug, Deserialize, Serialize)]
@@ -19,6 +19,4 @@ struct GreetingSpec {
 
 impl Hub for Card {}
 
-fn main() {
-    let _ = Server::new("greeter").kind(Kind::<Card>::new());
-}
+fn main() {}
