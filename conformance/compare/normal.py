@@ -109,7 +109,8 @@ class Normal:
     def output(self, value):
         """What the action base64 answers, where it can be read: it may hold UIDs and times."""
         try:
-            return ["decoded", self.value(json.loads(base64.b64decode(value, validate=True)))]
+            text = base64.b64decode(value, validate=True)
+            return ["decoded", text.endswith(b"\n"), self.value(json.loads(text))]
         except ValueError:
             return value
 

@@ -1,4 +1,6 @@
 //! The target `object` for libFuzzer.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| _ = pintle_fuzz::run("object", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    pintle_fuzz::run("object", data);
+});

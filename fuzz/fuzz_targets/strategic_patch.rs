@@ -1,4 +1,6 @@
 //! The target `strategic_patch` for libFuzzer.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| _ = pintle_fuzz::run("strategic_patch", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    pintle_fuzz::run("strategic_patch", data);
+});

@@ -130,11 +130,11 @@ impl Run {
     }
 
     fn one(&mut self, input: Vec<u8>) -> bool {
-        if let Some(file) = &self.last {
-            if let Err(error) = fs::write(file, hex(&input)) {
-                eprintln!("{}: {error}", file.display());
-                return false;
-            }
+        if let Some(file) = &self.last
+            && let Err(error) = fs::write(file, hex(&input))
+        {
+            eprintln!("{}: {error}", file.display());
+            return false;
         }
         let start = Instant::now();
         let run = self.target.run;

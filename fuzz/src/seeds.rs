@@ -232,7 +232,7 @@ pub(crate) const STRATEGIC_PATCHES: &[&str] = &[
     concat!(
         r#"{"spec":{"env":[{"name":"a","value":"2"},{"name":"b","$patch":"delete"}],"#,
         r#""$setElementOrder/env":[{"name":"c"},{"name":"a"}],"config":{"$patch":"replace","msg":"x"},"#,
-        r#""$deleteFromPrimitiveList/tags":["x"],"tags":["y"],"$retainKeys":["env","tags"]}}"#,
+        r#""$deleteFromPrimitiveList/tags":["x"],"tags":["y"],"$retainKeys":["env","tags","config"]}}"#,
         "\0",
         r#"{"spec":{"env":[{"name":"a","value":"1"},{"name":"b"},{"name":"c"}],"tags":["x","z"],"config":{"msg":"m"}}}"#
     ),

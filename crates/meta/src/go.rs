@@ -1,7 +1,7 @@
 //! Values as Go's `fmt` prints them, because the messages of the Go library show them so.
 
 use crate::json::quote;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A value in the form of `%v`: `map[name:a port:1]`.
 #[must_use]
@@ -14,10 +14,9 @@ pub fn plain(value: &Value) -> String {
             format!("[{}]", items.join(" "))
         }
         Value::Object(fields) => {
-            let mut fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}:{}", plain(value))).collect();
-            fields.sort();
-            format!("map[{}]", fields.join(" "))
+            let fields = sorted(fields);
+            let fields = fields.iter().map(|(name, value)| format!("{name}:{}", plain(value)));
+            format!("map[{}]", fields.collect::<Vec<_>>().join(" "))
         }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
@@ -34,13 +33,31 @@ pub fn syntax(value: &Value) -> String {
             format!("[]interface {{}}{{{}}}", items.join(", "))
         }
         Value::Object(fields) => {
-            let mut fields: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| format!("{}:{}", quote(name), syntax(value)))
-                .collect();
-            fields.sort();
-            format!("map[string]interface {{}}{{{}}}", fields.join(", "))
+            let fields = sorted(fields);
+            let fields =
+                fields.iter().map(|(name, value)| format!("{}:{}", quote(name), syntax(value)));
+            format!("map[string]interface {{}}{{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
+}
+
+/// The name of the type that a value has in Go once it has been read.
+#[must_use]
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
+fn sorted(fields: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort_by_key(|(name, _)| *name);
+    fields
 }

@@ -6,8 +6,8 @@
 use crate::body::Body;
 use crate::cache::Cache;
 use crate::request::query_pairs;
-use crate::{metrics, respond};
 use crate::serve::Shutdown;
+use crate::{metrics, respond};
 use http::Response;
 use pintle_storage::Storage;
 use std::fmt::Write;

@@ -36,6 +36,7 @@ mod body;
 mod cache;
 mod catalog;
 mod clock;
+mod deadline;
 mod discovery;
 mod health;
 mod kinds;

@@ -5,6 +5,7 @@
 //! dashboards and alerts made for a kube-apiserver fit.
 
 use crate::cache::Cache;
+use crate::request::ResourcePath;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 /// The upper bounds of the buckets of a request's duration, in seconds.
 const BUCKETS: [f64; 23] = [
-    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0,
-    15.0, 20.0, 30.0, 45.0, 60.0,
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0,
+    10.0, 15.0, 20.0, 30.0, 45.0, 60.0,
 ];
 
 /// What kind of request was answered. Only what is served is named, so clients cannot make series
@@ -139,6 +140,33 @@ impl Metrics {
 }
 
 impl Kind {
+    /// What a request is counted as.
+    pub(crate) fn of(at: &ResourcePath, verb: &str, applies: bool, dry_run: bool) -> Self {
+        Self {
+            verb: match verb {
+                "get" => "GET",
+                "list" => "LIST",
+                "watch" => "WATCH",
+                "create" => "POST",
+                "update" => "PUT",
+                "patch" if applies => "APPLY",
+                "patch" => "PATCH",
+                "delete" => "DELETE",
+                _ => "DELETECOLLECTION",
+            },
+            dry_run,
+            group: at.group.clone(),
+            version: at.version.clone(),
+            resource: at.resource.clone(),
+            subresource: at.subresource.clone().unwrap_or_default(),
+            scope: match (&at.name, &at.namespace) {
+                (Some(_), _) => "resource",
+                (None, Some(_)) => "namespace",
+                (None, None) => "cluster",
+            },
+        }
+    }
+
     fn labels(&self) -> [(&'static str, &str); 8] {
         [
             ("component", "apiserver"),

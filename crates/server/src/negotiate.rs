@@ -165,7 +165,9 @@ impl<'a> Clause<'a> {
         let beta = self.version == "v1beta1";
         let transform = match (self.kind, self.group) {
             _ if !self.transforms => Transform::None,
-            _ if transforms == Transforms::None || !matches!(self.version, "v1" | "v1beta1") => return None,
+            _ if transforms == Transforms::None || !matches!(self.version, "v1" | "v1beta1") => {
+                return None;
+            }
             ("Table", "meta.k8s.io") if transforms == Transforms::All => Transform::Table,
             ("PartialObjectMetadata", "meta.k8s.io") => Transform::Partial,
             ("PartialObjectMetadataList", "meta.k8s.io") => Transform::PartialList,

@@ -9,6 +9,7 @@ use crate::authn::Authenticator;
 use crate::authz::{self, Permit};
 use crate::body::Body;
 use crate::clock::Clock;
+use crate::deadline;
 use crate::discovery::Discovery;
 use crate::health::Health;
 use crate::metrics::{self, Metrics};
@@ -30,12 +31,11 @@ use jiff::Timestamp;
 use pintle_meta::{Request as Asked, Status, User};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Bodies over this size are refused.
 const BODY_BYTES_MAX: usize = 3 << 20;
-/// A request that is not a watch ends after this.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+const APPLY_PATCH: &[u8] = b"application/apply-patch";
 
 /// What all requests share.
 #[derive(Debug)]
@@ -84,10 +84,11 @@ async fn serve(
     let path = parts.uri.path();
     let query = query_pairs(parts.uri.query());
     let target = Target::of(path);
-    let format = negotiate::format(&parts.headers, &query, Transforms::None).unwrap_or(Format::JSON);
+    let format =
+        negotiate::format(&parts.headers, &query, Transforms::None).unwrap_or(Format::JSON);
     let refuse = |status: Status| respond::status(&status, format);
 
-    let time = match deadline(&query) {
+    let time = match deadline::of(&query) {
         Ok(time) => time,
         Err(status) => return refuse(status),
     };
@@ -144,7 +145,9 @@ async fn resource(
         Err(Some(status)) => return respond::status(&status, plain_format(&asked)),
         Err(None) => return unknown_path(shared),
     };
-    let kind = counted(&at, &asked);
+    let content_type = asked.parts.headers.get(CONTENT_TYPE);
+    let applies = content_type.is_some_and(|m| m.as_bytes().starts_with(APPLY_PATCH));
+    let kind = metrics::Kind::of(&at, asked.verb, applies, is_dry_run(&asked.query));
     let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
     let begun = Instant::now();
     let response = resource_found(shared, permit, found, at, asked).await;
@@ -155,35 +158,6 @@ async fn resource(
 /// The format of errors, which are never transformed: the first one that can be had as it is.
 fn plain_format(asked: &Asking) -> Format {
     negotiate::format(&asked.parts.headers, &asked.query, Transforms::None).unwrap_or(Format::JSON)
-}
-
-/// What a request is counted as.
-fn counted(at: &ResourcePath, asked: &Asking) -> metrics::Kind {
-    let content_type = asked.parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let applies = content_type.is_some_and(|media| media.starts_with(b"application/apply-patch"));
-    metrics::Kind {
-        verb: match asked.verb {
-            "get" => "GET",
-            "list" => "LIST",
-            "watch" => "WATCH",
-            "create" => "POST",
-            "update" => "PUT",
-            "patch" if applies => "APPLY",
-            "patch" => "PATCH",
-            "delete" => "DELETE",
-            _ => "DELETECOLLECTION",
-        },
-        dry_run: query_value(&asked.query, "dryRun") == Some("All"),
-        group: at.group.clone(),
-        version: at.version.clone(),
-        resource: at.resource.clone(),
-        subresource: at.subresource.clone().unwrap_or_default(),
-        scope: match (&at.name, &at.namespace) {
-            (Some(_), _) => "resource",
-            (None, Some(_)) => "namespace",
-            (None, None) => "cluster",
-        },
-    }
 }
 
 /// Answers a request for a resource that is there.
@@ -216,7 +190,7 @@ async fn resource_found(
     let request = Asked {
         user: asked.user,
         verb: asked.verb,
-        dry_run: query_value(&asked.query, "dryRun") == Some("All"),
+        dry_run: is_dry_run(&asked.query),
         group: at.group,
         version: at.version,
         resource: at.resource,
@@ -263,7 +237,11 @@ fn route(
     let (resource, version) = found.filter(|_| !at.too_long).ok_or_else(unknown)?;
     let namespaced = resource.kind.namespaced;
     let in_namespace = at.namespace.is_some();
-    let misplaced = (in_namespace && !namespaced)
+    // A name that is nothing but an encoded slash must never stand for the whole collection.
+    let swallowed = asked.verb == "deletecollection"
+        && asked.parts.uri.path().to_ascii_lowercase().contains("%2f");
+    let misplaced = swallowed
+        || (in_namespace && !namespaced)
         || (namespaced && !in_namespace && at.name.is_some())
         || (at.legacy_watch && at.subresource.is_some());
     if misplaced {
@@ -342,57 +320,15 @@ fn index(shared: &Shared, code: u16) -> Response<Body> {
     response
 }
 
+fn is_dry_run(query: &[(String, String)]) -> bool {
+    query_value(query, "dryRun") == Some("All")
+}
+
 fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'static str {
     match target {
         Target::Resource(at) => at.verb(method, query_flag(query, "watch")),
         Target::Other => "",
     }
-}
-
-/// How long a request may take: what it asks for itself, but not more than the server allows.
-fn deadline(query: &[(String, String)]) -> Result<Duration, Status> {
-    let Some(text) = query_value(query, "timeout").filter(|text| !text.is_empty()) else {
-        return Ok(REQUEST_TIME_MAX);
-    };
-    let malformed = || {
-        Status::bad_request(format!(
-            "invalid timeout specified in the request URL - time: invalid duration {text:?}"
-        ))
-    };
-    let time = go_duration(text).ok_or_else(malformed)?;
-    Ok(if time.is_zero() { REQUEST_TIME_MAX } else { time.min(REQUEST_TIME_MAX) })
-}
-
-/// A duration as Go writes it: `1m30s`, `500ms`.
-fn go_duration(text: &str) -> Option<Duration> {
-    let negative = text.starts_with('-');
-    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let mut total = 0.0;
-    if rest.is_empty() {
-        return None;
-    }
-    if rest == "0" {
-        return Some(Duration::ZERO);
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let seconds = match &rest[..unit] {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        total += number * seconds;
-        rest = &rest[unit..];
-    }
-    // A time before now is no limit at all.
-    Duration::try_from_secs_f64(if negative { 0.0 } else { total }).ok()
 }
 
 /// Acting as somebody else is refused until it can be authorized: it is never ignored.

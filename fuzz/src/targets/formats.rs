@@ -15,9 +15,11 @@ pub(super) fn json(data: &[u8]) -> bool {
     };
     let compact = json::to_vec(&parsed.value).expect("a value can be written");
     let again = json::parse(&compact).expect("what is written can be read");
-    assert_eq!(again.value, parsed.value);
+    // A fraction may come back as an integer: Go writes 1e9 as 1000000000.
+    assert_eq!(json::to_vec(&again.value).expect("it can be written again"), compact);
     let pretty = json::to_vec_pretty(&parsed.value).expect("a value can be written");
-    assert_eq!(json::parse(&pretty).expect("what is written can be read").value, parsed.value);
+    let same = json::parse(&pretty).expect("what is written can be read");
+    assert_eq!(same.value, again.value, "spaces mean nothing");
     let unknown = [parsed.duplicates.first().cloned().unwrap_or_default(), "spec.x".to_owned()];
     let found = json::in_document_order(data, &unknown, &parsed.duplicates);
     assert!(found.len() <= unknown.len() + parsed.duplicates.len());

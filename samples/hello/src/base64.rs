@@ -29,8 +29,14 @@ pub struct Base64Status {
 /// Encodes the foo as the request's version shows it.
 pub async fn base64(call: Call<v2::Foo>, mut body: Base64) -> Result<Base64, Status> {
     let path = &body.spec.field_path;
+    if path.is_empty() {
+        // A whole object ends in a line feed, as everywhere.
+        let output = BASE64_STANDARD.encode(format!("{}\n", call.json));
+        body.status = Some(Base64Status { output });
+        return Ok(body);
+    }
     let mut field = Some(&call.json);
-    for name in path.split('.').filter(|name| !name.is_empty()) {
+    for name in path.split('.') {
         field = field.and_then(|value| value.get(name));
     }
     let unknown = || Status::bad_request(format!("undefined field path {path}"));

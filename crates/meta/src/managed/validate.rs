@@ -48,13 +48,22 @@ fn walk<'a>(
                 Scalar::Any => (!value.is_object() && !value.is_array(), "any scalar"),
             };
             if !fits {
-                let got = go::syntax(value);
-                let got = format!("&value.valueUnstructured{{Value:{got}}}");
+                let got = match scalar {
+                    Scalar::Number => go::type_name(value).to_owned(),
+                    Scalar::Bool => format!("&{{{}}}", go::plain(value)),
+                    Scalar::String | Scalar::Any => {
+                        format!("&value.valueUnstructured{{Value:{}}}", go::syntax(value))
+                    }
+                };
                 report(problems, path, format!("expected {expected}, got {got}"));
             }
         }
-        (Shape::Map(_), other) => report(problems, path, format!("expected map, got &{{{}}}", go::plain(other))),
-        (Shape::List(_), other) => report(problems, path, format!("expected list, got &{{{}}}", go::plain(other))),
+        (Shape::Map(_), other) => {
+            report(problems, path, format!("expected map, got &{{{}}}", go::plain(other)));
+        }
+        (Shape::List(_), other) => {
+            report(problems, path, format!("expected list, got &{{{}}}", go::plain(other)));
+        }
     }
 }
 

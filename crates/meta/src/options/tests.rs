@@ -150,7 +150,7 @@ fn resource_versions() {
     let check = |text: &str, want: Result<u64, &str>| {
         let want = want.map_err(|why| {
             format!(
-                "400 invalid resource version: resourceVersion: Invalid value: \"{text}\": \
+                "500 invalid resource version: resourceVersion: Invalid value: \"{text}\": \
                  strconv.ParseUint: parsing \"{text}\": {why}"
             )
         });

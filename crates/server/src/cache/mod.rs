@@ -9,9 +9,9 @@
 mod entry;
 mod feed;
 mod history;
-mod tree;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod watcher;
 
 use history::History;

@@ -41,9 +41,8 @@ impl Write {
 }
 
 fn write() -> impl Strategy<Value = Write> {
-    (0..3u8, 0..40u8, prop::bool::weighted(0.3), 0..5u32).prop_map(
-        |(namespace, name, remove, count)| Write { namespace, name, remove, count },
-    )
+    (0..3u8, 0..40u8, prop::bool::weighted(0.3), 0..5u32)
+        .prop_map(|(namespace, name, remove, count)| Write { namespace, name, remove, count })
 }
 
 /// The keys and counts at a revision.

@@ -87,7 +87,8 @@ fn look_through(
     find: impl Fn(&[String], &[String]) -> Vec<Strict>,
     validation: Option<FieldValidation>,
 ) -> Result<(), Status> {
-    if parsed.value["kind"] != *expected.kind {
+    let kind = parsed.value["kind"].as_str().filter(|kind| !kind.is_empty());
+    if kind.is_some_and(|kind| kind != expected.kind) {
         return Ok(());
     }
     let sent = parsed.value["apiVersion"].as_str().unwrap_or_default();
@@ -122,16 +123,16 @@ fn is_yaml(cx: &Context) -> bool {
     media_type(cx) == "application/yaml"
 }
 
-fn media_type(cx: &Context) -> &str {
+fn media_type(cx: &Context) -> String {
     match cx.content_type.as_deref() {
-        None | Some("") => "application/json",
-        Some(header) => header.split(';').next().unwrap_or_default().trim(),
+        None | Some("") => "application/json".to_owned(),
+        Some(header) => header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(),
     }
 }
 
 /// Refuses a body in a format that is not read, before anything else is looked at.
 pub(super) fn check_media_type(cx: &Context) -> Result<(), Status> {
-    match media_type(cx) {
+    match media_type(cx).as_str() {
         "application/json" | "application/yaml" => Ok(()),
         _ => Err(unknown_format()),
     }
@@ -146,7 +147,7 @@ fn unknown_format() -> Status {
 
 /// Reads the body as JSON or YAML.
 pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
-    let result = match media_type(cx) {
+    let result = match media_type(cx).as_str() {
         "application/json" => json::parse(&cx.body)
             .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
             .and_then(an_object),
@@ -205,6 +206,13 @@ fn check_kind(cx: &Context, expected: Expected<'_>, value: &Value) -> Result<(),
     let api_version = text("apiVersion").unwrap_or(expected.api_version);
     if kind == expected.kind && api_version == expected.api_version {
         return Ok(());
+    }
+    if api_version.matches('/').count() > 1 {
+        let (kind, start) = (expected.kind, beginning(&cx.body));
+        return Err(Status::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): unexpected \
+             GroupVersion string: {api_version} ({start})"
+        )));
     }
     let known = cx.resource.kind.versions.iter().any(|v| v.api_version == api_version);
     if kind == expected.kind && known {

@@ -72,6 +72,10 @@ pub(super) async fn finish(
             (hooks.warnings)(object.as_ref()).into_iter().for_each(|text| cx.warn(text));
             return Ok(Reply::Object { code: 201, entry });
         }
+        let generates = object.meta().generate_name.as_deref().is_some_and(|base| !base.is_empty());
+        if base.is_none() && generates {
+            break;
+        }
         if base.is_none() {
             return Err(taken(cx, store, &key, &name).await);
         }

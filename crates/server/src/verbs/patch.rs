@@ -195,9 +195,7 @@ fn made_as<'a>(
 /// 422: what the patch has made is no object of the kind.
 fn unreadable(cx: &Context, patch: &Patch, why: String) -> Status {
     let shown = match patch {
-        Patch::Strategic(_) => {
-            go::plain(&serde_json::from_slice(&cx.body).unwrap_or(Value::Null))
-        }
+        Patch::Strategic(_) => go::plain(&serde_json::from_slice(&cx.body).unwrap_or(Value::Null)),
         Patch::Json(_) | Patch::Merge(_) => String::from_utf8_lossy(&cx.body).into_owned(),
     };
     let mut errors = FieldErrors::new();
@@ -226,6 +224,7 @@ fn go_problem(error: &decode::Error) -> String {
         ("slice" | "map", "a string" | "a boolean") => {
             format!("unrecognized type: {}", if expected == "a string" { "string" } else { "bool" })
         }
+        ("bool", "a string") => "unrecognized type: string".to_owned(),
         (_, "a string") => format!("cannot convert {got} to string"),
         (_, "a boolean") => format!("cannot convert {got} to bool"),
         (_, "a sequence") => format!("cannot restore slice from {got}"),

@@ -115,7 +115,8 @@ async fn create(
     let mut object = (update.make)(None)?;
     create::own_namespace(cx, object.meta_mut())?;
     create::own_owners(cx, object.meta_mut());
-    object.meta_mut().resource_version = None;
+    let version = object.meta_mut().resource_version.take();
+    parse_resource_version(version.as_deref().unwrap_or_default())?;
     if let Some(manager) = &update.manager {
         fields::track(cx, None, object.as_mut(), manager)?;
     }
@@ -177,6 +178,7 @@ fn prepare(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old: &d
             (part.copy)(kept.as_mut(), new.as_ref());
             kept.meta_mut().clone_from(new.meta());
             kept.meta_mut().owner_references.clone_from(&old.meta().owner_references);
+            kept.meta_mut().deletion_timestamp.clone_from(&old.meta().deletion_timestamp);
             *new = kept;
         }
         (None, Some(status)) if !status.main_may_write => (status.copy)(new.as_mut(), old),

@@ -17,6 +17,7 @@ pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status>
     let options = UpdateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
     check_name(cx, object.as_ref())?;
+    create::own_namespace(cx, object.meta_mut())?;
     create::own_owners(cx, object.meta_mut());
     let update = Update {
         on: None,
@@ -37,6 +38,7 @@ pub(super) async fn status(
     let options = UpdateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
     check_name(cx, object.as_ref())?;
+    create::own_namespace(cx, object.meta_mut())?;
     create::own_owners(cx, object.meta_mut());
     let update = Update {
         on: Some(Subresource::Status(part)),
@@ -52,8 +54,9 @@ pub(super) async fn status(
 pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
     let expected = expected(part);
-    let body = body::object(cx, expected, options.field_validation)?;
+    let mut body = body::object(cx, expected, options.field_validation)?;
     check_name(cx, body.as_ref())?;
+    create::own_namespace(cx, body.meta_mut())?;
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,

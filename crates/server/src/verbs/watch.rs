@@ -10,9 +10,10 @@ use crate::shape::Shape;
 use crate::store::Store;
 use bytes::Bytes;
 use futures::stream;
+use pintle_meta::Status;
 use pintle_meta::options::{ListOptions, ReadAt, ResourceVersionMatch, parse_resource_version};
-use pintle_meta::{Status, json};
 use pintle_storage::Revision;
+use serde_json::{Value, json};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +121,7 @@ fn too_old(from: Revision, known: Revision) -> Reply {
 fn error_event(status: &Status) -> Bytes {
     let mut out = br#"{"type":"ERROR","object":"#.to_vec();
     // A status is text and numbers: it cannot fail to be written.
-    let _ = json::write(&mut out, status);
+    let _ = pintle_meta::json::write(&mut out, status);
     out.extend_from_slice(b"}\n");
     out.into()
 }
@@ -244,18 +245,29 @@ impl Watching {
         out.extend_from_slice(b"}\n");
     }
 
+    /// An object with nothing in it: what a bookmark carries beside its resource version.
+    fn empty(&self) -> Option<Value> {
+        let kind = &self.shape.kind;
+        let empty = (kind.hub().convert)((kind.hub().zero)()).ok()?;
+        let encoded = (kind.versions[self.shape.version].encode)(empty.as_ref(), None).ok()?;
+        let mut empty: Value = serde_json::from_slice(&encoded.bytes).ok()?;
+        if kind.versions[self.shape.version].has_status && empty["status"].is_null() {
+            empty["status"] = json!({});
+        }
+        Some(empty)
+    }
+
     /// Tells the client how far it is, and once that it has seen everything there was at the start.
     fn bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
-        let kind = &self.shape.kind.kind;
-        let (api_version, seen) = (&self.api_version, self.seen);
-        let annotations = match initial_end {
-            true => r#","annotations":{"k8s.io/initial-events-end":"true"}"#,
-            false => "",
-        };
-        let event = format!(
-            r#"{{"type":"BOOKMARK","object":{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{{"resourceVersion":"{seen}"{annotations}}}}}}}"#
+        let mut object = self.empty().unwrap_or_else(
+            || json!({ "kind": self.shape.kind.kind, "apiVersion": self.api_version }),
         );
-        out.extend_from_slice(event.as_bytes());
+        object["metadata"]["resourceVersion"] = self.seen.to_string().into();
+        if initial_end {
+            object["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true".into();
+        }
+        let event = json!({ "type": "BOOKMARK", "object": object });
+        out.extend_from_slice(event.to_string().as_bytes());
         out.push(b'\n');
     }
 }

@@ -289,11 +289,17 @@ fn what_is_refused() {
         check_refused(vec![Apply("one", spec)], &format!("{typed}{want}"));
     };
     check(json!({"nope": 1}), ".spec.nope: field not declared in schema");
-    check(json!({"image": 1}), ".spec.image: expected string, got 1");
-    check(json!({"replicas": "x"}), ".spec.replicas: expected numeric (int or float), got \"x\"");
-    check(json!({"config": []}), ".spec.config: expected map, got []");
-    check(json!({"args": {}}), ".spec.args: expected list, got {}");
-    check(json!({"args": [1]}), ".spec.args[0]: expected string, got 1");
+    check(
+        json!({"image": 1}),
+        ".spec.image: expected string, got &value.valueUnstructured{Value:1}",
+    );
+    check(json!({"replicas": "x"}), ".spec.replicas: expected numeric (int or float), got string");
+    check(json!({"config": []}), ".spec.config: expected map, got &{[]}");
+    check(json!({"args": {}}), ".spec.args: expected list, got &{map[]}");
+    check(
+        json!({"args": [1]}),
+        ".spec.args[0]: expected string, got &value.valueUnstructured{Value:1}",
+    );
     check(json!({"tags": ["a", "b", "a"]}), r#".spec.tags: duplicate entries for key [="a"]"#);
     check(env(&[("a", "1"), ("a", "2")]), r#".spec.env: duplicate entries for key [name="a"]"#);
     check(
