@@ -57,7 +57,7 @@ where
 /// An object of some [`Served`] type: its metadata in reach, its type out of view.
 ///
 /// Implemented for every served type. The server's verbs work on this; a hook or an admission
-/// plugin that wants the type back asks with [`downcast`](dyn Object::downcast).
+/// plugin that wants the type back asks with `downcast`.
 pub trait Object: Any + fmt::Debug + Send + Sync {
     /// The metadata.
     fn meta(&self) -> &ObjectMeta;

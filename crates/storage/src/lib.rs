@@ -8,7 +8,7 @@
 //! is built once above this trait.
 //!
 //! [`Memory`] keeps everything in the process and forgets it at its end. Every backend passes the
-//! same [`suite`].
+//! same suite (feature `suite`).
 
 mod memory;
 #[cfg(feature = "suite")]

@@ -29,18 +29,13 @@ pub struct Base64Status {
 /// Encodes the foo as the request's version shows it.
 pub async fn base64(call: Call<v2::Foo>, mut body: Base64) -> Result<Base64, Status> {
     let path = &body.spec.field_path;
-    if path.is_empty() {
-        // A whole object ends in a line feed, as everywhere.
-        let output = BASE64_STANDARD.encode(format!("{}\n", call.json));
-        body.status = Some(Base64Status { output });
-        return Ok(body);
-    }
-    let mut field = Some(&call.json);
-    for name in path.split('.') {
-        field = field.and_then(|value| value.get(name));
-    }
+    let whole = path.is_empty().then_some(&call.json);
+    let field =
+        whole.or_else(|| path.split('.').try_fold(&call.json, |value, name| value.get(name)));
     let unknown = || Status::bad_request(format!("undefined field path {path}"));
-    let output = BASE64_STANDARD.encode(field.ok_or_else(unknown)?.to_string());
-    body.status = Some(Base64Status { output });
+    // A whole object ends in a line feed, as everywhere.
+    let end = if whole.is_some() { "\n" } else { "" };
+    let text = format!("{}{end}", field.ok_or_else(unknown)?);
+    body.status = Some(Base64Status { output: BASE64_STANDARD.encode(text) });
     Ok(body)
 }

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 /// How many changes are remembered.
-pub(super) const HISTORY_EVENTS_MAX: usize = 100_000;
+pub(super) const HISTORY_EVENTS_MAX: usize = 50_000;
 
 /// How many bytes the past may take: keys, replaced values and [`EVENT_OVERHEAD_BYTES`] per change.
 pub(super) const HISTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
