@@ -6,7 +6,7 @@ use super::body::{self, Expected};
 use super::replace::{Update, replace};
 use super::{Context, fields, update};
 use crate::cache::Entry;
-use crate::part::{Part, StatusPart};
+use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -15,35 +15,19 @@ use pintle_meta::options::PatchOptions;
 use pintle_meta::{Object, Status, yaml};
 use serde_json::Value;
 
-/// Apply to an object, which is created where it does not exist.
-pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
-    let (config, options) = read(cx)?;
-    let update = Update {
-        on: None,
-        dry_run: options.dry_run,
-        manager: None,
-        creates: true,
-        make: Box::new(|stored| applied(cx, stored.map(|(_, entry)| entry), &config, &options)),
-    };
-    replace(cx, store, &update).await
-}
-
-/// Apply to a status.
-pub(super) async fn status(
+/// Apply to an object, which is created where it does not exist, or to its status.
+pub(super) async fn object(
     cx: &Context,
     store: &Store,
-    part: &StatusPart,
+    on: Option<Subresource<'_>>,
 ) -> Result<Reply, Status> {
     let (config, options) = read(cx)?;
     let update = Update {
-        on: Some(Subresource::Status(part)),
+        on,
         dry_run: options.dry_run,
         manager: None,
-        creates: false,
-        make: Box::new(|stored| {
-            let (_, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
-            applied(cx, Some(entry), &config, &options)
-        }),
+        creates: on.is_none(),
+        make: Box::new(|stored| applied(cx, stored.map(|(_, entry)| entry), &config, &options)),
     };
     replace(cx, store, &update).await
 }

@@ -4,7 +4,7 @@ use super::body::Expected;
 use super::replace::{Update, replace};
 use super::{Context, apply, fields, update};
 use crate::cache::Entry;
-use crate::part::{Part, StatusPart};
+use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -83,37 +83,18 @@ fn refuse(error: Error) -> Status {
     status.caused_by(error)
 }
 
-/// PATCH of an object.
-pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
-    if is_apply(cx) {
-        return apply::object(cx, store).await;
-    }
-    let (patch, options) = read(cx)?;
-    let update = Update {
-        on: None,
-        dry_run: options.dry_run,
-        manager: Some(fields::manager(cx, &options.field_manager)),
-        creates: false,
-        make: Box::new(|stored| {
-            let (_, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
-            patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)
-        }),
-    };
-    replace(cx, store, &update).await
-}
-
-/// PATCH of a status.
-pub(super) async fn status(
+/// PATCH of an object, or of its status.
+pub(super) async fn object(
     cx: &Context,
     store: &Store,
-    part: &StatusPart,
+    on: Option<Subresource<'_>>,
 ) -> Result<Reply, Status> {
     if is_apply(cx) {
-        return apply::status(cx, store, part).await;
+        return apply::object(cx, store, on).await;
     }
     let (patch, options) = read(cx)?;
     let update = Update {
-        on: Some(Subresource::Status(part)),
+        on,
         dry_run: options.dry_run,
         manager: Some(fields::manager(cx, &options.field_manager)),
         creates: false,

@@ -4,7 +4,7 @@ use super::body::{self, Expected};
 use super::replace::{Update, replace};
 use super::{Context, create, fields};
 use crate::cache::Entry;
-use crate::part::{Part, StatusPart};
+use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -12,28 +12,12 @@ use pintle_meta::options::UpdateOptions;
 use pintle_meta::{Object, Status};
 use serde_json::Value;
 
-/// PUT of an object.
-pub(super) async fn object(cx: &Context, store: &Store) -> Result<Reply, Status> {
-    let options = UpdateOptions::from_query(&cx.query)?;
-    let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
-    check_name(cx, object.as_ref())?;
-    create::own_namespace(cx, object.meta_mut())?;
-    create::own_owners(cx, object.meta_mut());
-    let update = Update {
-        on: None,
-        dry_run: options.dry_run,
-        manager: Some(fields::manager(cx, &options.field_manager)),
-        creates: false,
-        make: Box::new(|_| Ok(object.boxed_clone())),
-    };
-    replace(cx, store, &update).await
-}
-
-/// PUT of a status: the status and the metadata are the client's, the rest stays.
-pub(super) async fn status(
+/// PUT of an object, or of its status: then the status and the metadata are the client's, and the
+/// rest stays.
+pub(super) async fn object(
     cx: &Context,
     store: &Store,
-    part: &StatusPart,
+    on: Option<Subresource<'_>>,
 ) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
@@ -41,7 +25,7 @@ pub(super) async fn status(
     create::own_namespace(cx, object.meta_mut())?;
     create::own_owners(cx, object.meta_mut());
     let update = Update {
-        on: Some(Subresource::Status(part)),
+        on,
         dry_run: options.dry_run,
         manager: Some(fields::manager(cx, &options.field_manager)),
         creates: false,
