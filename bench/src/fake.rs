@@ -85,7 +85,8 @@ impl Fake {
         Arc::new(Self {
             flaws,
             objects: Mutex::default(),
-            revision: AtomicU64::new(1),
+            // All revisions of a fill have as many digits, so all its objects are equally long.
+            revision: AtomicU64::new(1000),
             gets: AtomicU64::new(0),
             pages: AtomicU64::new(0),
             events: broadcast::Sender::new(WATCH_EVENTS),

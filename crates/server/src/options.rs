@@ -5,14 +5,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, Command, ValueEnum};
+use clap::{ArgAction, Args, Command};
 use tracing_subscriber::EnvFilter;
 
 use crate::tls::CertificateSource;
@@ -70,10 +69,10 @@ pub struct Options {
     #[arg(help_heading = "Secure serving")]
     pub tls_private_key_file: Option<PathBuf>,
 
-    /// Where objects are kept; "memory" forgets them when the server ends
-    #[arg(long, value_name = "KIND", default_value_t = Options::default().storage)]
-    #[arg(value_parser = parse_storage, help_heading = "Storage")]
-    pub storage: StorageKind,
+    /// Where objects are kept: "memory", which forgets them when the server ends, or the address of
+    /// a storage that the program offers [default: the first that needs no address, else memory]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Storage")]
+    pub storage: Option<String>,
 
     /// The folder of what this server keeps [default: this program's folder in $XDG_DATA_HOME or
     /// ~/.local/share]
@@ -123,29 +122,13 @@ impl Default for Options {
             cert_dir: None,
             tls_cert_file: None,
             tls_private_key_file: None,
-            storage: StorageKind::Memory,
+            storage: None,
             data_dir: None,
             kubeconfig_out: None,
             anonymous_auth: true,
             insecure_allow_all: false,
             enable_admission: false,
             verbosity: 0,
-        }
-    }
-}
-
-/// The kinds of storage that a server can be told to use.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-#[non_exhaustive]
-pub enum StorageKind {
-    /// In the memory of the process.
-    Memory,
-}
-
-impl fmt::Display for StorageKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StorageKind::Memory => f.write_str("memory"),
         }
     }
 }
@@ -274,14 +257,6 @@ fn in_one_line(rendered: &str) -> String {
     }
 }
 
-fn parse_storage(text: &str) -> Result<StorageKind, String> {
-    StorageKind::from_str(text, false).map_err(|_| {
-        let known: Vec<_> =
-            StorageKind::value_variants().iter().map(StorageKind::to_string).collect();
-        format!("known: {}", known.join(", "))
-    })
-}
-
 /// The folder for programs' data, by the XDG Base Directory Specification: a relative path in
 /// the variable is to be ignored.
 fn user_data_folder(variable: impl Fn(&str) -> Option<OsString>) -> io::Result<PathBuf> {
@@ -317,7 +292,7 @@ mod tests {
         check("--secure-port=2 --secure-port=1", |it| it.secure_port = 1);
         check("--bind-address=::", |it| it.bind_address = "::".parse().unwrap());
         check("--data-dir /d", |it| it.data_dir = Some("/d".into()));
-        check("--storage=memory", |_| {});
+        check("--storage=memory", |it| it.storage = Some("memory".to_owned()));
         check("--anonymous-auth=false", |it| it.anonymous_auth = false);
         check("--anonymous-auth", |_| {});
         check("--insecure-allow-all", |it| it.insecure_allow_all = true);
@@ -360,10 +335,6 @@ mod tests {
             (
                 "--bind-address=here",
                 "invalid value 'here' for '--bind-address <IP>': invalid IP address syntax; see --help",
-            ),
-            (
-                "--storage=etcd",
-                "invalid value 'etcd' for '--storage <KIND>': known: memory; see --help",
             ),
             ("-v=11", "invalid value '11' for '--v <LEVEL>': 11 is not in 0..=10; see --help"),
             (

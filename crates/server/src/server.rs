@@ -11,12 +11,13 @@ use crate::kinds::Registration;
 use crate::kubeconfig::{AdminToken, Kubeconfig};
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
-use crate::options::{self, Options, StorageKind};
+use crate::options::{self, Options};
 use crate::pipeline::{self, Shared};
 use crate::registry::{Backing, Registry, Resource};
 use crate::serve::{self, Limits, Shutdown, Trigger};
+use crate::storages::Storages;
 use crate::tls;
-use pintle_storage::{Memory, Storage};
+use pintle_storage::{Backend, Storage};
 use std::io;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -39,7 +40,7 @@ pub struct Server {
     about: String,
     kinds: Vec<Registration>,
     plugins: Vec<Arc<dyn Admission>>,
-    storage: Option<Arc<dyn Storage>>,
+    storages: Storages,
 }
 
 impl Server {
@@ -50,7 +51,7 @@ impl Server {
             about: "A Kubernetes-style API server".to_owned(),
             kinds: Vec::new(),
             plugins: Vec::new(),
-            storage: None,
+            storages: Storages::default(),
         }
     }
 
@@ -74,7 +75,16 @@ impl Server {
 
     /// Keeps objects in a storage of the author's choice, whatever `--storage` says.
     pub fn storage(mut self, storage: impl Storage) -> Self {
-        self.storage = Some(Arc::new(storage));
+        self.storages.fixed = Some(Arc::new(storage));
+        self
+    }
+
+    /// Offers a sort of storage, whose addresses `--storage` then takes.
+    ///
+    /// The first one that needs no address is used where the command line names none; memory is
+    /// always there.
+    pub fn backend(mut self, backend: impl Backend) -> Self {
+        self.storages.offered.push(Box::new(backend));
         self
     }
 
@@ -122,6 +132,7 @@ impl Server {
     pub async fn start(self, options: &Options) -> io::Result<Running> {
         let clock = Clock::system();
         let places = options.places(&self.name)?;
+        let storage = self.storages.open(options.storage.as_deref(), &places.data_folder).await?;
         let listener = serve::bind(options.address()).await?;
         let address = listener.local_addr()?;
         let tls = tls::load(&options.certificates(&places), &clock)?;
@@ -140,7 +151,7 @@ impl Server {
             Authenticator::Token { admin: token.clone(), anonymous: options.anonymous_auth }
         };
         let (trigger, shutdown) = Shutdown::new();
-        let started = Started { authenticator, clock, shutdown, address };
+        let started = Started { storage, authenticator, clock, shutdown, address };
         let (shared, caches) = self.assemble(options, started);
         let feeds = caches.into_iter().map(|cache| tokio::spawn(cache.feed())).collect();
         let serving = spawn(listener, tls.config, Arc::new(shared));
@@ -157,9 +168,7 @@ impl Server {
 
     /// Puts together what requests share.
     fn assemble(self, options: &Options, started: Started) -> (Shared, Vec<Arc<Cache>>) {
-        let storage = self.storage.unwrap_or_else(|| match options.storage {
-            StorageKind::Memory => Arc::new(Memory::new()),
-        });
+        let storage = started.storage;
         let resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
@@ -208,6 +217,7 @@ impl Server {
 }
 
 struct Started {
+    storage: Arc<dyn Storage>,
     authenticator: Authenticator,
     clock: Clock,
     shutdown: Shutdown,

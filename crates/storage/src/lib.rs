@@ -10,6 +10,7 @@
 //! [`Memory`] keeps everything in the process and forgets it at its end. Every backend passes the
 //! same suite (feature `suite`).
 
+mod backend;
 mod memory;
 #[cfg(feature = "suite")]
 pub mod suite;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
 
+pub use backend::Backend;
 pub use memory::Memory;
 
 /// A position in the history of a store: the number of the write that led to a state.
