@@ -11,7 +11,7 @@ const FILE_LINES_HARD: usize = 800;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files over the soft limit, with what they had when they came here: they may only shrink.
-const LONG_FILES: &[(&str, usize)] = &[("crates/meta/src/status.rs", 453)];
+const LONG_FILES: &[(&str, usize)] = &[("crates/meta/src/status.rs", 452)];
 
 /// Functions over the limit, with their lengths: they may only shrink.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[];

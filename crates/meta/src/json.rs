@@ -13,7 +13,7 @@ pub(crate) mod tests;
 
 pub use strict::{Strict, in_document_order};
 pub(crate) use syntax::lossy;
-pub(crate) use write::quote;
+pub use write::quote;
 pub use write::{GoFormatter, to_vec, to_vec_pretty, write};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};

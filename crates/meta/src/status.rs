@@ -285,11 +285,10 @@ impl Status {
         Self::new(403, Reason::Forbidden, message).about(on, name)
     }
 
-    /// 403: the user may not do this on a path that is not a resource.
+    /// 403: the user may not do this; what it is done to is no resource.
     #[must_use]
-    pub fn forbidden_path(user: &str, verb: &str, path: &str) -> Self {
-        let message = format!("forbidden: User {user:?} cannot {verb} path {path:?}");
-        Self::new(403, Reason::Forbidden, message).with_empty_details()
+    pub fn forbidden_request(why: impl fmt::Display) -> Self {
+        Self::new(403, Reason::Forbidden, format!("forbidden: {why}")).with_empty_details()
     }
 
     /// 406: none of the media types that the client accepts can be had.

@@ -3,13 +3,13 @@
 //! So far there is the administrator's bearer token, and whoever shows nothing is
 //! `system:anonymous`. Client certificates, token reviews and the rest have their place here.
 
+use crate::authz::MASTERS;
 use crate::kubeconfig::AdminToken;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use pintle_meta::{Status, User};
 use std::collections::BTreeMap;
 
-const MASTERS: &str = "system:masters";
 const AUTHENTICATED: &str = "system:authenticated";
 
 /// Who may come in.

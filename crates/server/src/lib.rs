@@ -72,6 +72,7 @@ pub use k8s_openapi;
 pub use kinds::Kind;
 pub use kinds::Registration;
 pub use kube_core;
+pub use options::AuthorizationOptions;
 pub use options::Options;
 pub use part::Call;
 pub use pintle_meta::Cell;

@@ -3,6 +3,8 @@
 //! A flag that takes a value has it after `=` or as the next word. A flag that is on or off is
 //! `--flag`, `--flag=true` or `--flag=false`. What is wrong is said in one line.
 
+mod authorization;
+
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -15,6 +17,8 @@ use clap::{ArgAction, Args, Command};
 use tracing_subscriber::EnvFilter;
 
 use crate::tls::CertificateSource;
+
+pub use authorization::AuthorizationOptions;
 
 /// The exit code for a command line that makes no sense.
 const USAGE: u8 = 2;
@@ -99,6 +103,10 @@ pub struct Options {
     #[arg(help_heading = "Authentication and authorization")]
     pub insecure_allow_all: bool,
 
+    /// Who may do what.
+    #[command(flatten)]
+    pub authorization: AuthorizationOptions,
+
     /// Run the admission plugins
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
     #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
@@ -127,6 +135,7 @@ impl Default for Options {
             kubeconfig_out: None,
             anonymous_auth: true,
             insecure_allow_all: false,
+            authorization: AuthorizationOptions::default(),
             enable_admission: false,
             verbosity: 0,
         }
@@ -295,6 +304,9 @@ mod tests {
         check("--storage=memory", |it| it.storage = Some("memory".to_owned()));
         check("--anonymous-auth=false", |it| it.anonymous_auth = false);
         check("--anonymous-auth", |_| {});
+        check("--authorization-always-allow-paths=/healthz,/a/*", |it| {
+            it.authorization.always_allow_paths = ["/healthz", "/a/*"].map(str::to_owned).to_vec();
+        });
         check("--insecure-allow-all", |it| it.insecure_allow_all = true);
         check("--insecure-allow-all=true -v 2", |it| {
             (it.insecure_allow_all, it.verbosity) = (true, 2);

@@ -6,7 +6,7 @@
 
 use crate::admission::Plugins;
 use crate::authn::Authenticator;
-use crate::authz::{self, Permit};
+use crate::authz::{Attributes, Authorizers, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::deadline;
@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     pub openapi: OpenApi,
     pub health: Health,
     pub authenticator: Authenticator,
+    pub authorizers: Authorizers,
     pub plugins: Plugins,
     pub metrics: Metrics,
     pub clock: Clock,
@@ -105,9 +106,10 @@ async fn serve(
     // Flow control: the number of connections and of streams on each is limited where they are
     // accepted; there is no limit of requests in flight yet.
     let verb = verb(&target, &parts.method, &query);
-    let permit = match authz::authorize(&user, &target, verb, &parts.method, path) {
+    let permit = match authorize(shared, &user, &target, verb, &parts, &query).await {
         Ok(permit) => permit,
-        Err(status) => return refuse(status),
+        Err(Refusal::Forbidden { status, .. }) => return refuse(status),
+        Err(Refusal::Failed(error)) => return respond::failed(&parts.uri, &error),
     };
     tracing::debug!(method = %parts.method, %path, user = user.name, peer = %connection.peer);
     let asked = Asking { parts, body, query, user, verb, received };
@@ -329,6 +331,19 @@ fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'stati
         Target::Resource(at) => at.verb(method, query_flag(query, "watch")),
         Target::Other => "",
     }
+}
+
+async fn authorize(
+    shared: &Shared,
+    user: &User,
+    target: &Target,
+    verb: &'static str,
+    parts: &Parts,
+    query: &[(String, String)],
+) -> Result<Permit, Refusal> {
+    let path = parts.uri.path();
+    let attributes = Attributes::of_request(user, target, verb, &parts.method, path, query);
+    shared.authorizers.authorize(&attributes).await
 }
 
 /// Acting as somebody else is refused until it can be authorized: it is never ignored.

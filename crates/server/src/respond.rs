@@ -1,12 +1,13 @@
 //! Answers to HTTP: formats, headers, and every error as a `Status`.
 
+use crate::authz::sanitized;
 use crate::body::Body;
 use crate::negotiate::{Format, Media, Transform};
 use crate::pretty;
 use crate::reply::{List, Reply};
 use crate::shape::Shape;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 use pintle_meta::{Status, json, yaml};
 
@@ -101,6 +102,16 @@ pub(crate) fn document_text(json: String) -> Response<Body> {
 /// Plain text, as the health checks and the filters answer.
 pub(crate) fn text(code: u16, text: impl Into<Bytes>) -> Response<Body> {
     response(code, "text/plain; charset=utf-8", Body::full(text))
+}
+
+/// 500 in plain text, as Kubernetes answers when it cannot be found out whether a request is allowed.
+pub(crate) fn failed(uri: &http::Uri, error: &str) -> Response<Body> {
+    tracing::error!(%uri, error, "a request cannot be authorized");
+    let uri = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let message = format!("Internal Server Error: {}: {error}", json::quote(uri));
+    let mut response = text(500, format!("{}\n", sanitized(&message)));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 fn response(code: u16, content_type: &'static str, body: Body) -> Response<Body> {

@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, Plugins};
 use crate::authn::Authenticator;
+use crate::authz::{Authorizer, Authorizers};
 use crate::cache::Cache;
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
@@ -11,7 +12,7 @@ use crate::kinds::Registration;
 use crate::kubeconfig::{AdminToken, Kubeconfig};
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
-use crate::options::{self, Options};
+use crate::options::{self, AuthorizationOptions, Options};
 use crate::pipeline::{self, Shared};
 use crate::registry::{Backing, Registry, Resource};
 use crate::serve::{self, Limits, Shutdown, Trigger};
@@ -205,6 +206,7 @@ impl Server {
             openapi,
             health: Health { storage, caches: caches.clone(), shutdown: shutdown.clone() },
             authenticator: started.authenticator,
+            authorizers: authorizers(&options.authorization),
             plugins: Plugins::new(plugins),
             metrics: Metrics::new(started.clock.now()),
             clock: started.clock,
@@ -214,6 +216,11 @@ impl Server {
         };
         (shared, caches)
     }
+}
+
+/// Who decides, in the order in which they are asked.
+fn authorizers(options: &AuthorizationOptions) -> Authorizers {
+    Authorizers(vec![Authorizer::Masters, Authorizer::Paths(options.always_allow_paths.clone())])
 }
 
 struct Started {

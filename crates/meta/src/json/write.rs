@@ -102,7 +102,8 @@ pub fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> serde_json
 }
 
 /// A text as Go's `strconv.Quote` shows it.
-pub(crate) fn quote(text: &str) -> String {
+#[must_use]
+pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
