@@ -18,7 +18,7 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Bod
             if format.transform == Transform::PartialList {
                 return status(&partial_mismatch(&shape.kind.kind, false), format);
             }
-            let mut out = Vec::with_capacity(entry.bytes().len() + 16);
+            let mut out = Vec::with_capacity(entry.size() + 1);
             shape.object(&entry, &mut out);
             document(code, out, format)
         }

@@ -100,14 +100,10 @@ impl Shape {
         match self.transform {
             Transform::Table => self.row(entry, out),
             Transform::Partial | Transform::PartialList => self.partial(entry, out),
-            Transform::None => {
-                if let Some(encoded) = entry.encoded(&self.kind, self.version) {
-                    out.push(b'{');
-                    out.extend_from_slice(encoded.item());
-                } else {
-                    out.extend_from_slice(b"{}");
-                }
-            }
+            Transform::None => match entry.json(&self.kind, self.version) {
+                Some(json) => json.write_item(entry.revision, out),
+                None => out.extend_from_slice(b"{}"),
+            },
         }
     }
 
@@ -123,8 +119,8 @@ impl Shape {
     }
 
     fn full(&self, entry: &Entry, out: &mut Vec<u8>) {
-        match entry.encoded(&self.kind, self.version) {
-            Some(encoded) => out.extend_from_slice(&encoded.bytes),
+        match entry.json(&self.kind, self.version) {
+            Some(json) => json.write(entry.revision, out),
             None => out.extend_from_slice(b"{}"),
         }
     }
@@ -133,7 +129,7 @@ impl Shape {
         type_meta("PartialObjectMetadata", self.meta_version(), out);
         out.extend_from_slice(br#","metadata":"#);
         // As in Kubernetes, metadata alone are those of the hub, whatever version was asked for.
-        out.extend_from_slice(entry.metadata());
+        entry.write_metadata(out);
         out.push(b'}');
     }
 
@@ -151,7 +147,7 @@ impl Shape {
     fn row(&self, entry: &Entry, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"cells":"#);
         match entry.row(&self.kind) {
-            Some(row) => row.write(out, entry.created(), self.now),
+            Some((row, created)) => row.write(out, *created, self.now),
             None => out.extend_from_slice(b"[]"),
         }
         out.extend_from_slice(br#","object":"#);

@@ -3,7 +3,7 @@
 //! Reads come from the watch cache, writes go to the storage with the revision they expect. This is
 //! the only place where an error of the storage becomes one that a client sees.
 
-use crate::cache::{Cache, Corrupt, Entry, Unreadable};
+use crate::cache::{Cache, Corrupt, Entry, Key, Unreadable};
 use pintle_meta::options::ReadAt;
 use pintle_meta::{GroupResource, KindInfo, Object, Status};
 use pintle_storage::{Error, KeyValue, Revision, Storage};
@@ -81,9 +81,10 @@ impl Store {
         key: &str,
         object: &dyn Object,
     ) -> Result<Option<Arc<Entry>>, Status> {
-        let value = self.encode(object)?;
-        match self.storage.create(&self.path(key), value).await {
-            Ok(revision) => self.written(key, object, revision).map(Some),
+        let draft = self.draft(key, object, 0)?;
+        let value = draft.to_stored();
+        match self.storage.create(&self.path(key), value.clone()).await {
+            Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Exists(_)) => Ok(None),
             Err(error) => Err(self.failed("create", error)),
         }
@@ -96,9 +97,10 @@ impl Store {
         object: &dyn Object,
         expected: Revision,
     ) -> Result<Option<Arc<Entry>>, Status> {
-        let value = self.encode(object)?;
-        match self.storage.update(&self.path(key), value, expected).await {
-            Ok(revision) => self.written(key, object, revision).map(Some),
+        let draft = self.draft(key, object, 0)?;
+        let value = draft.to_stored();
+        match self.storage.update(&self.path(key), value.clone(), expected).await {
+            Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Conflict(_)) => Ok(None),
             Err(error) => Err(self.failed("update", error)),
         }
@@ -120,7 +122,7 @@ impl Store {
         object: &dyn Object,
         revision: Revision,
     ) -> Result<Arc<Entry>, Status> {
-        Entry::of(&self.kind, key, object, revision, false).map(Arc::new).map_err(corrupt)
+        self.draft(key, object, revision).map(Arc::new)
     }
 
     /// The object of an entry, decoded for a write.
@@ -139,17 +141,12 @@ impl Store {
     }
 
     fn entry(&self, key: &str, item: &KeyValue) -> Result<Arc<Entry>, Status> {
+        let key = Key::below(&self.prefix, &item.key).unwrap_or_else(|| key.into());
         Entry::new(&self.kind, key, &item.value, item.revision).map(Arc::new).map_err(corrupt)
     }
 
-    /// The bytes that are stored: the hub version without a resource version, and a line feed, as
-    /// the Go library stores JSON.
-    fn encode(&self, object: &dyn Object) -> Result<bytes::Bytes, Status> {
-        let encoded = (self.kind.hub().encode)(object, None).map_err(|e| Status::internal(&e))?;
-        let mut value = Vec::with_capacity(encoded.bytes.len() + 1);
-        value.extend_from_slice(&encoded.bytes);
-        value.push(b'\n');
-        Ok(value.into())
+    fn draft(&self, key: &str, object: &dyn Object, revision: Revision) -> Result<Entry, Status> {
+        Entry::of(&self.kind, key.into(), object, revision).map_err(corrupt)
     }
 
     fn failed(&self, operation: &str, error: Error) -> Status {

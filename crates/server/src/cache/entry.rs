@@ -1,36 +1,86 @@
 //! An object at a revision: its encoded bytes and the little that must be known without decoding.
 
+use super::json::Json;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use pintle_meta::columns::Row;
-use pintle_meta::encode::Encoded;
 use pintle_meta::{KindInfo, Object};
 use pintle_storage::Revision;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 /// An object as it was after one write, or the mark that a removal leaves.
 ///
 /// It never changes, so what is computed from it is computed once and shared by every GET, LIST and
-/// WATCH: the hub's JSON when it arrives, that of another version or a table row when first asked for.
+/// WATCH: the hub's JSON is there when it arrives, everything else is [`Made`] when first asked for.
 pub(crate) struct Entry {
     /// `namespace/name`, or `name` of a kind without namespaces.
-    pub key: Box<str>,
+    pub key: Key,
     /// The write that led to this state.
     pub revision: Revision,
     /// Whether that write removed the object. The bytes then show its last state, with the
     /// revision of the removal.
     pub removed: bool,
-    /// The labels, sorted by key.
-    labels: Box<[(Box<str>, Box<str>)]>,
-    created: Option<i64>,
-    hub: Encoded,
-    others: OnceLock<Box<[OnceLock<Option<Encoded>>]>>,
-    row: OnceLock<Box<Row>>,
+    /// The object in the hub version: where possible in the very bytes that the storage holds.
+    hub: Json,
+    made: OnceLock<Arc<Made>>,
     /// The state before, as long as the cache's history reaches back to it.
     pub(super) older: ArcSwapOption<Entry>,
+}
+
+/// What is made of an object when it is first asked for.
+///
+/// Nothing here knows the revision, so the states of an object that differ in nothing else share it.
+#[derive(Debug)]
+struct Made {
+    /// The object as JSON in the versions behind the hub; `None` where it cannot be had in one.
+    /// Another encoding, for example protobuf, has its place beside this.
+    json: Box<[OnceLock<Option<Json>>]>,
+    row: OnceLock<Option<(Row, Option<Timestamp>)>>,
+}
+
+/// The key of an object: the storage's own bytes, seen from behind the prefix of the kind.
+#[derive(Clone)]
+pub(crate) struct Key {
+    path: Arc<str>,
+    start: u32,
+}
+
+impl Key {
+    /// What stands behind the prefix in the storage's key, if it begins so.
+    pub(crate) fn below(prefix: &str, path: &Arc<str>) -> Option<Self> {
+        let start = u32::try_from(prefix.len()).ok()?;
+        path.starts_with(prefix).then(|| Self { path: Arc::clone(path), start })
+    }
+}
+
+impl From<&str> for Key {
+    /// The key of an object that no storage has.
+    fn from(key: &str) -> Self {
+        Self { path: key.into(), start: 0 }
+    }
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.path[self.start as usize..]
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -63,101 +113,114 @@ pub(crate) fn decode(kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, C
 }
 
 impl Entry {
-    /// The entry of a stored value.
+    /// The entry of a stored value, which is kept and not copied where it is what this program would
+    /// have stored itself.
+    ///
+    /// A value that is sealed at rest is to be opened before.
     pub(crate) fn new(
         kind: &KindInfo,
-        key: &str,
-        value: &[u8],
+        key: Key,
+        value: &Bytes,
         revision: Revision,
     ) -> Result<Self, Corrupt> {
         let object = decode(kind, value)?;
-        Self::of(kind, key, object.as_ref(), revision, false)
+        let hub = encode(kind, 0, object.as_ref())?.shared_with(value);
+        Ok(Self::with(key, hub, revision, false))
     }
 
-    /// A removal of which only the key is known yet.
-    pub(super) fn mark(key: &str, revision: Revision) -> Self {
-        Self {
-            key: key.into(),
-            revision,
-            removed: true,
-            labels: Box::default(),
-            created: None,
-            hub: Encoded { bytes: Bytes::new(), meta_start: 0, meta_end: 0 },
-            others: OnceLock::new(),
-            row: OnceLock::new(),
-            older: ArcSwapOption::const_empty(),
-        }
+    /// The entry of an object that is to be stored, has been stored, or never will be.
+    pub(crate) fn of(
+        kind: &KindInfo,
+        key: Key,
+        object: &dyn Object,
+        revision: Revision,
+    ) -> Result<Self, Corrupt> {
+        Ok(Self::with(key, encode(kind, 0, object)?, revision, false))
+    }
+
+    /// The bytes to store: the hub version without a resource version, and a line feed, as the Go
+    /// library stores JSON.
+    pub(crate) fn to_stored(&self) -> Bytes {
+        let mut value = Vec::with_capacity(self.bytes().len() + 1);
+        value.extend_from_slice(self.bytes());
+        value.push(b'\n');
+        value.into()
+    }
+
+    /// This entry once its bytes have been stored.
+    pub(crate) fn stored(self, value: &Bytes, revision: Revision) -> Self {
+        Self { hub: self.hub.shared_with(value), revision, ..self }
+    }
+
+    fn with(key: Key, hub: Json, revision: Revision, removed: bool) -> Self {
+        let older = ArcSwapOption::const_empty();
+        Self { key, revision, removed, hub, made: OnceLock::new(), older }
     }
 
     /// The mark of a removal: this entry's object at the revision of the removal.
-    pub(crate) fn removal(&self, kind: &KindInfo, revision: Revision) -> Result<Self, Corrupt> {
-        let object = self.object(kind)?;
-        Self::of(kind, &self.key, object.as_ref(), revision, true)
+    pub(crate) fn removal(&self, kind: &KindInfo, revision: Revision) -> Self {
+        let mark = Self::with(self.key.clone(), self.hub.clone(), revision, true);
+        let _ = mark.made.set(Arc::clone(self.made(kind)));
+        mark
     }
 
-    pub(crate) fn of(
-        kind: &KindInfo,
-        key: &str,
-        object: &dyn Object,
-        revision: Revision,
-        removed: bool,
-    ) -> Result<Self, Corrupt> {
-        let hub = (kind.hub().encode)(object, (revision > 0).then_some(revision))
-            .map_err(|e| Corrupt(e.to_string()))?;
-        let meta = object.meta();
-        Ok(Self {
-            key: key.into(),
-            revision,
-            removed,
-            labels: labels(meta),
-            created: meta.creation_timestamp.as_ref().map(|time| time.0.as_second()),
-            hub,
-            others: OnceLock::new(),
-            row: OnceLock::new(),
-            older: ArcSwapOption::const_empty(),
+    fn made(&self, kind: &KindInfo) -> &Arc<Made> {
+        self.made.get_or_init(|| {
+            let json = (1..kind.versions.len()).map(|_| OnceLock::new()).collect();
+            Arc::new(Made { json, row: OnceLock::new() })
         })
     }
 
     /// The object, decoded anew: for a write, not for a read.
     pub(crate) fn object(&self, kind: &KindInfo) -> Result<Box<dyn Object>, Corrupt> {
-        let mut object = decode(kind, &self.hub.bytes)?;
+        let mut object = decode(kind, self.hub.bytes())?;
         object.meta_mut().resource_version = Some(self.revision.to_string());
         Ok(object)
     }
 
-    /// The object in a version, as JSON; `None` where it cannot be had in that version.
-    pub(crate) fn encoded(&self, kind: &KindInfo, version: usize) -> Option<&Encoded> {
+    /// The object in a version, as JSON to be written with this entry's revision; `None` where it
+    /// cannot be had in that version.
+    pub(crate) fn json(&self, kind: &KindInfo, version: usize) -> Option<&Json> {
         let Some(other) = version.checked_sub(1) else { return Some(&self.hub) };
         let convert = || {
-            let object = decode(kind, &self.hub.bytes).ok()?;
-            (kind.versions[version].encode)(object.as_ref(), self.shown_revision()).ok()
+            let object = decode(kind, self.hub.bytes()).ok()?;
+            encode(kind, version, object.as_ref()).ok()
         };
-        let empty = || (1..kind.versions.len()).map(|_| OnceLock::new()).collect();
-        self.others.get_or_init(empty)[other].get_or_init(convert).as_ref()
+        self.made(kind).json[other].get_or_init(convert).as_ref()
     }
 
-    /// The revision as clients see it: what was not stored has none.
-    fn shown_revision(&self) -> Option<Revision> {
-        (self.revision > 0).then_some(self.revision)
+    /// The whole object in a version, as a JSON value.
+    pub(crate) fn value(&self, kind: &KindInfo, version: usize) -> Option<serde_json::Value> {
+        let json = self.json(kind, version)?;
+        let mut out = Vec::with_capacity(self.size());
+        json.write(self.revision, &mut out);
+        serde_json::from_slice(&out).ok()
     }
 
-    /// The object in the hub version, as JSON.
+    /// The object in the hub version, as JSON without a resource version: what is stored.
     pub(crate) fn bytes(&self) -> &Bytes {
-        &self.hub.bytes
+        self.hub.bytes()
     }
 
-    /// The metadata in the hub version, as JSON.
-    pub(crate) fn metadata(&self) -> &[u8] {
-        self.hub.metadata()
+    /// About how long the object is as JSON with a resource version.
+    pub(crate) fn size(&self) -> usize {
+        const RESOURCE_VERSION: usize = 40;
+        self.hub.bytes().len() + RESOURCE_VERSION
     }
 
-    /// The cells of the object's table row.
-    pub(crate) fn row(&self, kind: &KindInfo) -> Option<&Row> {
-        if self.row.get().is_none() {
-            let object = decode(kind, &self.hub.bytes).ok()?;
-            let _ = self.row.set(Box::new(kind.table.row(object.as_ref())));
-        }
-        self.row.get().map(std::convert::AsRef::as_ref)
+    /// Writes the metadata in the hub version, as JSON.
+    pub(crate) fn write_metadata(&self, out: &mut Vec<u8>) {
+        self.hub.write_metadata(self.revision, out);
+    }
+
+    /// The cells of the object's table row, and when the object was created.
+    pub(crate) fn row(&self, kind: &KindInfo) -> Option<&(Row, Option<Timestamp>)> {
+        let make = || {
+            let object = decode(kind, self.hub.bytes()).ok()?;
+            let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
+            Some((kind.table.row(object.as_ref()), created))
+        };
+        self.made(kind).row.get_or_init(make).as_ref()
     }
 
     /// The namespace, or `""`.
@@ -172,19 +235,13 @@ impl Entry {
 
     /// The value of a label.
     pub(crate) fn label(&self, key: &str) -> Option<&str> {
-        let at = self.labels.binary_search_by(|(k, _)| (**k).cmp(key)).ok()?;
-        Some(&self.labels[at].1)
+        self.hub.label(key)
     }
 
     /// Bits that say which labels the object may have.
     pub(super) fn marks(&self) -> u64 {
-        let marks = self.labels.iter().map(|(key, value)| mark(key) | mark_of(key, value));
+        let marks = self.hub.labels().map(|(key, value)| bit(&[key]) | bit(&[key, b"=", value]));
         marks.fold(0, |all, mark| all | mark)
-    }
-
-    /// When the object was created.
-    pub(crate) fn created(&self) -> Option<Timestamp> {
-        self.created.and_then(|second| Timestamp::from_second(second).ok())
     }
 
     /// The state at a revision: this one or an older one.
@@ -199,28 +256,29 @@ impl Entry {
     /// What keeping this entry costs, roughly, in bytes.
     pub(super) fn cost(&self) -> usize {
         const OVERHEAD: usize = 256;
-        OVERHEAD + self.key.len() + self.hub.bytes.len()
+        OVERHEAD + self.key.len() + self.hub.bytes().len()
     }
+}
+
+/// The object in a version, without a resource version.
+fn encode(kind: &KindInfo, version: usize, object: &dyn Object) -> Result<Json, Corrupt> {
+    let encoded = (kind.versions[version].encode)(object, None);
+    encoded.map(Json::new).map_err(|e| Corrupt(e.to_string()))
 }
 
 /// The bit of a label's key.
 pub(crate) fn mark(key: &str) -> u64 {
-    1 << (fnv(FNV_START, key.as_bytes()) % 64)
+    bit(&[key.as_bytes()])
 }
 
 /// The bit of a label.
 pub(crate) fn mark_of(key: &str, value: &str) -> u64 {
-    1 << (fnv(fnv(fnv(FNV_START, key.as_bytes()), b"="), value.as_bytes()) % 64)
+    bit(&[key.as_bytes(), b"=", value.as_bytes()])
 }
 
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// The hash FNV-1a: short keys, no attackers who gain by a collision.
-fn fnv(start: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-}
-
-fn labels(meta: &ObjectMeta) -> Box<[(Box<str>, Box<str>)]> {
-    let labels = meta.labels.iter().flatten();
-    labels.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
+/// One of 64 bits, by the hash FNV-1a: short keys, no attackers who gain by a collision.
+fn bit(parts: &[&[u8]]) -> u64 {
+    let bytes = parts.iter().copied().flatten();
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    1 << (bytes.fold(0xcbf2_9ce4_8422_2325, step) % 64)
 }

@@ -2,8 +2,8 @@
 
 use super::history::{Change, History};
 use super::tree::Tree;
-use super::{Cache, Entry};
-use pintle_storage::{Error, Event, Range, Revision, Watch};
+use super::{Cache, Entry, Key};
+use pintle_storage::{Error, Event, KeyValue, Range, Revision, Watch};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Cache {
             let page = self.storage.range(range.clone()).await?;
             range.revision = page.revision;
             for item in &page.items {
-                entries.extend(self.entry(&item.key, &item.value, item.revision));
+                entries.extend(self.entry(item));
             }
             let Some(last) = page.items.last().filter(|_| page.more) else { break };
             range.start = format!("{}\0", last.key);
@@ -55,12 +55,12 @@ impl Cache {
         Ok(range.revision)
     }
 
-    fn entry(&self, key: &str, value: &[u8], revision: Revision) -> Option<Arc<Entry>> {
-        let name = key.strip_prefix(&self.prefix)?;
-        match Entry::new(&self.kind, name, value, revision) {
+    fn entry(&self, item: &KeyValue) -> Option<Arc<Entry>> {
+        let KeyValue { key, value, revision } = item;
+        match Entry::new(&self.kind, Key::below(&self.prefix, key)?, value, *revision) {
             Ok(entry) => Some(Arc::new(entry)),
             Err(error) => {
-                tracing::error!(key, revision, %error, "a stored value cannot be decoded");
+                tracing::error!(%key, revision, %error, "a stored value cannot be decoded");
                 None
             }
         }
@@ -111,23 +111,26 @@ impl Cache {
     /// Applies events in order; readers and watchers see all of them at once.
     fn apply(&self, events: Vec<Event>, reached: Revision) {
         // Decoding is the work here: it is done before the lock is taken.
-        let entries: Vec<Arc<Entry>> =
-            events.into_iter().filter_map(|event| self.entry_of(event)).collect();
+        let writes: Vec<Write> =
+            events.into_iter().filter_map(|event| self.write_of(event)).collect();
         let mut state = self.write();
         let mut forgotten = Vec::new();
-        for mut entry in entries {
-            let old = state.tree.get(&entry.key).filter(|old| !old.removed).cloned();
-            if entry.removed {
-                // The mark made without the lock shows no object; the state before has it.
-                let Some(old) = &old else { continue };
-                match old.removal(&self.kind, entry.revision) {
-                    Ok(removal) => entry = Arc::new(removal),
-                    Err(error) => tracing::error!(key = %entry.key, %error, "cannot mark removal"),
+        for write in writes {
+            let key = match &write {
+                Write::Put(entry) => &entry.key,
+                Write::Removal(key, _) => key,
+            };
+            let old = state.tree.get(key).filter(|old| !old.removed).cloned();
+            let entry = match (write, &old) {
+                (Write::Put(entry), _) => entry,
+                (Write::Removal(_, revision), Some(old)) => {
+                    Arc::new(old.removal(&self.kind, revision))
                 }
-            }
+                (Write::Removal(..), None) => continue,
+            };
             let before = state.tree.insert(Arc::clone(&entry));
             entry.older.store(before);
-            forgotten.extend(state.history.push(Arc::new(Change::new(entry, old))));
+            forgotten.extend(state.history.push(Arc::new(Change { new: entry, old })));
         }
         state.revision = state.revision.max(reached);
         for change in &forgotten {
@@ -144,14 +147,20 @@ impl Cache {
         });
     }
 
-    fn entry_of(&self, event: Event) -> Option<Arc<Entry>> {
+    fn write_of(&self, event: Event) -> Option<Write> {
         match event {
-            Event::Put(item) => self.entry(&item.key, &item.value, item.revision),
+            Event::Put(item) => self.entry(&item).map(Write::Put),
             Event::Delete { key, revision } => {
-                let name = key.strip_prefix(&self.prefix)?;
-                Some(Arc::new(Entry::mark(name, revision)))
+                Some(Write::Removal(Key::below(&self.prefix, &key)?, revision))
             }
             Event::Progress(_) => None,
         }
     }
+}
+
+/// One event of the storage on its way into the cache.
+enum Write {
+    Put(Arc<Entry>),
+    /// The object that was removed is known only where the state is.
+    Removal(Key, Revision),
 }

@@ -4,7 +4,7 @@ use super::entry::Entry;
 use pintle_meta::KindInfo;
 use pintle_storage::Revision;
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// At most so many changes are remembered.
 const HISTORY_EVENTS_MAX: usize = 100_000;
@@ -18,19 +18,12 @@ pub(crate) struct Change {
     pub new: Arc<Entry>,
     /// The state before, unless there was none.
     pub old: Option<Arc<Entry>>,
-    left: OnceLock<Option<Arc<Entry>>>,
 }
 
 impl Change {
-    pub(super) fn new(new: Arc<Entry>, old: Option<Arc<Entry>>) -> Self {
-        Self { new, old, left: OnceLock::new() }
-    }
-
     /// The old state at the new revision: what a watcher is shown whose selection the object left.
-    pub(crate) fn left(&self, kind: &KindInfo) -> Option<&Arc<Entry>> {
-        let old = self.old.as_ref()?;
-        let make = || old.removal(kind, self.new.revision).ok().map(Arc::new);
-        self.left.get_or_init(make).as_ref()
+    pub(crate) fn left(&self, kind: &KindInfo) -> Option<Entry> {
+        self.old.as_ref().map(|old| old.removal(kind, self.new.revision))
     }
 
     fn cost(&self) -> usize {

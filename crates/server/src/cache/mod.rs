@@ -9,6 +9,7 @@
 mod entry;
 mod feed;
 mod history;
+mod json;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -23,7 +24,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tree::Tree;
 
-pub(crate) use entry::{Corrupt, Entry, mark, mark_of};
+pub(crate) use entry::{Corrupt, Entry, Key, mark, mark_of};
 pub(crate) use history::Change;
 pub(crate) use tree::{Cursor, Slice};
 pub(crate) use watcher::{Lagged, Watcher};
@@ -221,7 +222,7 @@ impl Cache {
         let mut count = i64::try_from(state.tree.count_after(prefix, last)).ok()?;
         for change in state.history.newer_than(page.revision) {
             let key = &change.new.key;
-            if key > last && key.starts_with(prefix) {
+            if **key > **last && key.starts_with(prefix) {
                 let existed = change.old.is_some();
                 count += i64::from(existed) - i64::from(!change.new.removed);
             }

@@ -54,7 +54,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// A tree of entries that are sorted by key.
     pub(crate) fn from_sorted(entries: &[Arc<Entry>]) -> Self {
-        debug_assert!(entries.is_sorted_by(|a, b| a.key < b.key));
+        debug_assert!(entries.is_sorted_by(|a, b| *a.key < *b.key));
         let chunks = entries.chunks(CHUNK_ENTRIES_MAX / 2);
         Self { chunks: chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect() }
     }

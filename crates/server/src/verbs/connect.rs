@@ -28,8 +28,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     cx.plugins.validate(&attributes, Some(body.as_ref())).await?;
     let entry = store.get(&cx.key(), ReadAt::Latest).await?;
     let kind = &cx.resource.kind;
-    let encoded = entry.encoded(kind, cx.version);
-    let json = encoded.and_then(|e| serde_json::from_slice(&e.bytes).ok()).unwrap_or_default();
+    let json = entry.value(kind, cx.version).unwrap_or_default();
     let object = store.decode(&entry)?;
     let call = AnyCall { object, json, request: cx.request.clone() };
     let answer = action.call.call(call, body).await?;

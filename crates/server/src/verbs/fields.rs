@@ -123,9 +123,8 @@ fn as_json(cx: &Context, object: &dyn Object) -> Result<Value, Status> {
 
 /// The stored object in the version of the request.
 pub(super) fn stored_json(cx: &Context, entry: &Entry) -> Result<Value, Status> {
-    let encoded = entry.encoded(&cx.resource.kind, cx.version);
-    let encoded = encoded.ok_or_else(|| Status::internal("the object has no such version"))?;
-    serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))
+    let value = entry.value(&cx.resource.kind, cx.version);
+    value.ok_or_else(|| Status::internal("the object has no such version"))
 }
 
 /// The versions of a resource, as the field engine asks for them.

@@ -71,6 +71,6 @@ fn entry(cx: &Context, object: &dyn Object) -> Result<Arc<Entry>, Status> {
     let key = Store::key(object.namespace(), object.name());
     let version = object.meta().resource_version.as_deref().unwrap_or_default();
     let revision = version.parse().unwrap_or_default();
-    let entry = Entry::of(&cx.resource.kind, &key, object, revision, false);
+    let entry = Entry::of(&cx.resource.kind, key.as_str().into(), object, revision);
     entry.map(Arc::new).map_err(|error| Status::internal(&error).caused_by(error))
 }

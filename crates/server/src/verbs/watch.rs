@@ -231,7 +231,7 @@ impl Watching {
             (true, false) if change.new.removed => self.event("DELETED", &change.new, out),
             (true, false) => {
                 if let Some(left) = change.left(&self.shape.kind) {
-                    self.event("DELETED", left, out);
+                    self.event("DELETED", &left, out);
                 }
             }
         }
