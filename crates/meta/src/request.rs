@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A user as the authentication found it.
 ///
@@ -29,8 +30,8 @@ impl User {
 /// What a request asks for.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The user on whose behalf it runs.
-    pub user: User,
+    /// The user on whose behalf it runs; shared, as a client comes back with the same credential.
+    pub user: Arc<User>,
     /// The verb: `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or
     /// `deletecollection`.
     pub verb: &'static str,

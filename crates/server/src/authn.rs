@@ -1,52 +1,157 @@
-//! Authentication: from a request's credential to a user.
+//! Authentication: from what a client shows to a user.
 //!
-//! So far there is the administrator's bearer token, and whoever shows nothing is
-//! `system:anonymous`. Client certificates, token reviews and the rest have their place here.
+//! The methods are asked in the order of Kubernetes' delegated authentication: the headers of an
+//! aggregator, a client certificate, a bearer token, a token among the protocols of a WebSocket.
+//! The first that knows the user has decided. A credential that nobody accepts is refused; only who
+//! shows none at all is anonymous. See
+//! [Authenticating](https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
+
+mod anonymous;
+mod lookup;
+mod request_header;
+mod review;
+mod setup;
+mod token_file;
+mod tokens;
+mod websocket;
+mod x509;
+
+#[cfg(test)]
+mod tests;
 
 use crate::authz::MASTERS;
-use crate::kubeconfig::AdminToken;
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
 use pintle_meta::{Status, User};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+pub(crate) use setup::set_up;
+pub(crate) use tokens::warning;
+pub(crate) use x509::PeerCertificates;
+
+use anonymous::Anonymous;
+use request_header::FrontProxy;
+use token_file::TokenFile;
+use tokens::{Hasher, Tokens};
+use x509::{Authorities, Trusted};
+
+const ANONYMOUS: &str = "system:anonymous";
 const AUTHENTICATED: &str = "system:authenticated";
+const UNAUTHENTICATED: &str = "system:unauthenticated";
 
-/// Who may come in.
-#[derive(Clone, Debug)]
-pub(crate) enum Authenticator {
-    /// Everybody, as a member of `system:masters`: for tests.
-    Everybody,
-    /// The bearer of the administrator's token; others are anonymous, if that is allowed.
-    Token { admin: AdminToken, anonymous: bool },
+/// The ways in which a user can be known.
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    /// Who everybody is taken for, whatever they show: for tests.
+    pub everybody: Option<Arc<User>>,
+    /// The aggregator whose word is taken.
+    pub front_proxy: Option<FrontProxy>,
+    /// The authorities whose certificates name users.
+    pub client_authorities: Option<Trusted>,
+    pub tokens: Tokens,
+    pub anonymous: Anonymous,
 }
 
 impl Authenticator {
-    /// Finds the user of a request.
+    /// Finds the user of a request, and takes the credentials out of its headers.
     ///
     /// A credential that is wrong is refused: its bearer does not become anonymous.
-    pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<User, Status> {
-        let Self::Token { admin, anonymous } = self else {
-            return Ok(user("system:admin", &[MASTERS, AUTHENTICATED]));
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &mut HeaderMap,
+        certificates: &PeerCertificates,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<Arc<User>, Status> {
+        let user = match &self.everybody {
+            Some(user) => Arc::clone(user),
+            None => match self.find(headers, certificates, now).await {
+                Ok(Some(user)) => user,
+                Ok(None) => self.anonymous.user(path).ok_or_else(Status::unauthorized)?,
+                Err(why) => {
+                    tracing::debug!("unable to authenticate the request: {why}");
+                    return Err(Status::unauthorized());
+                }
+            },
         };
-        match bearer(headers) {
-            Some(token) if admin.matches(token) => {
-                Ok(user("system:admin", &[MASTERS, AUTHENTICATED]))
-            }
-            Some(_) => Err(Status::unauthorized()),
-            None if *anonymous => Ok(user("system:anonymous", &["system:unauthenticated"])),
-            None => Err(Status::unauthorized()),
+        headers.remove(AUTHORIZATION);
+        let named = |name: &HeaderName| name.as_str().starts_with("x-remote-");
+        if self.front_proxy.is_some() || headers.keys().any(named) {
+            request_header::strip(headers, self.front_proxy.as_ref());
         }
+        Ok(user)
     }
+
+    /// Asks one method after the other. Nothing is found where nothing was shown; where something
+    /// was shown and nobody accepts it, the error says why not.
+    async fn find(
+        &self,
+        headers: &mut HeaderMap,
+        certificates: &PeerCertificates,
+        now: Timestamp,
+    ) -> Result<Option<Arc<User>>, String> {
+        let mut refused = Vec::new();
+        if !certificates.is_empty() {
+            if let Some(proxy) = &self.front_proxy {
+                match proxy.authenticate(headers, certificates, now) {
+                    Ok(None) => {}
+                    Ok(found) => return Ok(found),
+                    Err(why) => refused.push(why),
+                }
+            }
+            if let Some(trusted) = &self.client_authorities {
+                match certificates.user(trusted, now) {
+                    Ok(None) => {}
+                    Ok(found) => return Ok(found),
+                    Err(why) => refused.push(why),
+                }
+            }
+        }
+        if let Some(token) = tokens::token(headers) {
+            match self.tokens.authenticate(token, now).await {
+                Ok(user) => return Ok(Some(user)),
+                Err(why) => refused.push(why),
+            }
+        }
+        if !headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+            return if refused.is_empty() { Ok(None) } else { Err(refused.join(", ")) };
+        }
+        match websocket::token(headers) {
+            Ok(None) => {}
+            Ok(Some((token, others))) => match self.tokens.authenticate(&token, now).await {
+                Ok(user) => {
+                    websocket::strip(headers, &others);
+                    return Ok(Some(user));
+                }
+                Err(why) => refused.push(why),
+            },
+            Err(why) => refused.push(why.to_owned()),
+        }
+        if refused.is_empty() { Ok(None) } else { Err(refused.join(", ")) }
+    }
+}
+
+/// The user who may do everything.
+pub(crate) fn administrator() -> Arc<User> {
+    known(user("system:admin", &[MASTERS]))
+}
+
+/// Whether nobody is known to be behind a request.
+pub(crate) fn is_anonymous(user: &User) -> bool {
+    user.name == ANONYMOUS
 }
 
 fn user(name: &str, groups: &[&str]) -> User {
     let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-    User { name: name.to_owned(), uid: String::new(), groups, extra: BTreeMap::new() }
+    User { name: name.to_owned(), groups, ..User::default() }
 }
 
-/// The token of an `Authorization: Bearer` header, as [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750) has it.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+/// A user who was authenticated is in a group that says so.
+fn known(mut user: User) -> Arc<User> {
+    let told = |group: &String| matches!(group.as_str(), AUTHENTICATED | UNAUTHENTICATED);
+    if user.name != ANONYMOUS && !user.groups.iter().any(told) {
+        user.groups.push(AUTHENTICATED.to_owned());
+    }
+    Arc::new(user)
 }

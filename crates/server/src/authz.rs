@@ -4,12 +4,16 @@
 //! decided, and what nobody has an opinion on is refused. See
 //! [Authorization](https://kubernetes.io/docs/reference/access-authn-authz/authorization/).
 
+mod review;
+
 use crate::request::{ResourcePath, Target, query_value};
 use pintle_meta::json::quote;
 use pintle_meta::selector::{FieldSelector, LabelSelector};
 use pintle_meta::validation::NameRule;
 use pintle_meta::{GroupResource, Status, User};
 use std::borrow::Cow;
+
+pub(crate) use review::AccessReviews;
 
 /// The group that may do everything.
 pub(crate) const MASTERS: &str = "system:masters";
@@ -39,7 +43,6 @@ pub(crate) enum On<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct OnResource<'a> {
     pub group: &'a str,
-    #[allow(dead_code, reason = "for authorizers that ask a cluster")]
     pub version: &'a str,
     pub resource: &'a str,
     pub subresource: &'a str,
@@ -140,7 +143,6 @@ impl<'a> OnResource<'a> {
         NameRule::PathSegment.validate(name, false).is_empty().then(|| name.to_owned())
     }
 
-    #[allow(dead_code, reason = "for authorizers that ask a cluster")]
     /// The label selector, where there is one that can be read.
     pub(crate) fn label_selector(&self) -> Option<LabelSelector> {
         let sent = Some(self.selectors[0]).filter(|text| !text.is_empty())?;
@@ -167,7 +169,6 @@ impl<'a> OnResource<'a> {
 pub(crate) enum Decision {
     Allow,
     /// Nobody else is asked.
-    #[allow(dead_code, reason = "for authorizers that ask a cluster")]
     Deny,
     /// Others may decide; where none does, the request is refused.
     NoOpinion,
@@ -187,7 +188,6 @@ impl Verdict {
     }
 
     /// There is no opinion, because something failed.
-    #[allow(dead_code, reason = "for authorizers that ask a cluster")]
     pub(crate) fn failed(error: impl Into<String>) -> Self {
         Self { error: error.into(), ..Self::new(Decision::NoOpinion, "") }
     }
@@ -201,6 +201,8 @@ pub(crate) enum Authorizer {
     /// Paths that are nobody's secret; one that ends in `*` stands for all that begin like it.
     /// Resources are never meant.
     Paths(Vec<String>),
+    /// What a cluster says.
+    Cluster(AccessReviews),
 }
 
 impl Authorizer {
@@ -211,6 +213,7 @@ impl Authorizer {
                 On::Path(path) => paths.iter().any(|pattern| matches(pattern, path)),
                 On::Resource(_) => false,
             },
+            Self::Cluster(reviews) => return reviews.authorize(attributes).await,
         };
         Verdict::new(if allowed { Decision::Allow } else { Decision::NoOpinion }, "")
     }

@@ -22,7 +22,7 @@ pub(crate) fn of(query: &[(String, String)]) -> Result<Duration, Status> {
 }
 
 /// A duration as Go writes it: `1m30s`, `500ms`.
-fn go_duration(text: &str) -> Option<Duration> {
+pub(crate) fn go_duration(text: &str) -> Option<Duration> {
     let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     let mut total = 0.0;

@@ -33,6 +33,16 @@ pub(crate) fn generate(base: &str) -> String {
     name
 }
 
+/// Whether something that happens with this chance happens now.
+pub(crate) fn chance(chance: f64) -> bool {
+    fraction() < chance
+}
+
+/// A number from 0 to less than 1.
+pub(crate) fn fraction() -> f64 {
+    f64::from(u32::from_ne_bytes(random())) / (f64::from(u32::MAX) + 1.0)
+}
+
 /// Random bytes.
 ///
 /// # Panics

@@ -3,7 +3,10 @@
 //! A flag that takes a value has it after `=` or as the next word. A flag that is on or off is
 //! `--flag`, `--flag=true` or `--flag=false`. What is wrong is said in one line.
 
+mod authentication;
 mod authorization;
+mod delegation;
+mod serving;
 
 use std::env;
 use std::ffi::OsString;
@@ -16,9 +19,12 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Command};
 use tracing_subscriber::EnvFilter;
 
-use crate::tls::CertificateSource;
+use crate::tls::{CertificateSource, TlsSettings};
 
+pub use authentication::AuthenticationOptions;
 pub use authorization::AuthorizationOptions;
+pub use delegation::DelegationOptions;
+pub use serving::ServingOptions;
 
 /// The exit code for a command line that makes no sense.
 const USAGE: u8 = 2;
@@ -73,6 +79,10 @@ pub struct Options {
     #[arg(help_heading = "Secure serving")]
     pub tls_private_key_file: Option<PathBuf>,
 
+    /// TLS and HTTP/2
+    #[command(flatten)]
+    pub serving: ServingOptions,
+
     /// Where objects are kept: "memory", which forgets them when the server ends, or the address of
     /// a storage that the program offers [default: the first that needs no address, else memory]
     #[arg(long, value_name = "ADDRESS", help_heading = "Storage")]
@@ -103,9 +113,17 @@ pub struct Options {
     #[arg(help_heading = "Authentication and authorization")]
     pub insecure_allow_all: bool,
 
+    /// How a user can be known.
+    #[command(flatten)]
+    pub authentication: AuthenticationOptions,
+
     /// Who may do what.
     #[command(flatten)]
     pub authorization: AuthorizationOptions,
+
+    /// What is left to a cluster to decide.
+    #[command(flatten)]
+    pub delegation: DelegationOptions,
 
     /// Run the admission plugins
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
@@ -130,12 +148,15 @@ impl Default for Options {
             cert_dir: None,
             tls_cert_file: None,
             tls_private_key_file: None,
+            serving: ServingOptions::default(),
             storage: None,
             data_dir: None,
             kubeconfig_out: None,
             anonymous_auth: true,
             insecure_allow_all: false,
+            authentication: AuthenticationOptions::default(),
             authorization: AuthorizationOptions::default(),
+            delegation: DelegationOptions::default(),
             enable_admission: false,
             verbosity: 0,
         }
@@ -187,6 +208,16 @@ impl Options {
                 address: self.bind_address,
             },
         }
+    }
+
+    /// What TLS is spoken.
+    pub(crate) fn tls(&self) -> TlsSettings {
+        let (own, delegation) = (&self.authentication, &self.delegation);
+        let delegated = delegation.enable_auth || delegation.authentication_kubeconfig.is_some();
+        let client_certificates = own.client_ca_file.is_some()
+            || own.requestheader_client_ca_file.is_some()
+            || (delegated && !delegation.authentication_skip_lookup);
+        self.serving.tls(client_certificates)
     }
 
     /// Starts logging to standard error; a program that has set up its own logging keeps it.
@@ -278,6 +309,8 @@ fn user_data_folder(variable: impl Fn(&str) -> Option<OsString>) -> io::Result<P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::TlsVersion;
+    use std::time::Duration;
 
     fn read(line: &str) -> Result<Options, String> {
         let words = line.split_whitespace().map(OsString::from);
@@ -307,6 +340,23 @@ mod tests {
         check("--authorization-always-allow-paths=/healthz,/a/*", |it| {
             it.authorization.always_allow_paths = ["/healthz", "/a/*"].map(str::to_owned).to_vec();
         });
+        check("--client-ca-file=c --token-auth-file t", |it| {
+            it.authentication.client_ca_file = Some("c".into());
+            it.authentication.token_auth_file = Some("t".into());
+        });
+        check("--requestheader-client-ca-file=c --requestheader-username-headers=A,b", |it| {
+            it.authentication.requestheader_client_ca_file = Some("c".into());
+            it.authentication.requestheader_username_headers =
+                ["A", "b"].map(str::to_owned).to_vec();
+        });
+        check("--enable-auth --kubeconfig k --authorization-kubeconfig=z", |it| {
+            it.delegation.enable_auth = true;
+            it.delegation.kubeconfig = Some("k".into());
+            it.delegation.authorization_kubeconfig = Some("z".into());
+        });
+        check("--authentication-token-webhook-cache-ttl=1m30s", |it| {
+            it.delegation.authentication_token_webhook_cache_ttl = Duration::from_secs(90);
+        });
         check("--insecure-allow-all", |it| it.insecure_allow_all = true);
         check("--insecure-allow-all=true -v 2", |it| {
             (it.insecure_allow_all, it.verbosity) = (true, 2);
@@ -319,6 +369,26 @@ mod tests {
         check("--tls-cert-file=c --tls-private-key-file=k", |it| {
             it.tls_cert_file = Some("c".into());
             it.tls_private_key_file = Some("k".into());
+        });
+        check("--tls-sni-cert-key=a,b --tls-sni-cert-key c,d:*.e.f,g", |it| {
+            let pairs = ["a,b", "c,d:*.e.f,g"];
+            it.serving.tls_sni_cert_key = pairs.map(|pair| pair.parse().unwrap()).to_vec();
+        });
+        check("--tls-min-version=VersionTLS13 --disable-http2-serving", |it| {
+            it.serving.tls_min_version = TlsVersion::Tls13;
+            it.serving.disable_http2_serving = true;
+        });
+        check(
+            "--tls-cipher-suites=TLS_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305",
+            |it| {
+                let names =
+                    ["TLS_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"];
+                it.serving.tls_cipher_suites = names.map(|name| name.parse().unwrap()).to_vec();
+            },
+        );
+        check("--http2-max-streams-per-connection=7 --goaway-chance=0.02", |it| {
+            it.serving.http2_max_streams_per_connection = 7;
+            it.serving.goaway_chance = 0.02;
         });
     }
 
@@ -349,6 +419,22 @@ mod tests {
                 "invalid value 'here' for '--bind-address <IP>': invalid IP address syntax; see --help",
             ),
             ("-v=11", "invalid value '11' for '--v <LEVEL>': 11 is not in 0..=10; see --help"),
+            (
+                "--goaway-chance=0.1",
+                "invalid value '0.1' for '--goaway-chance <CHANCE>': --goaway-chance can not be less than 0 or greater than 0.02; see --help",
+            ),
+            (
+                "--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA",
+                "invalid value 'TLS_RSA_WITH_RC4_128_SHA' for '--tls-cipher-suites <NAMES>': Cipher suite TLS_RSA_WITH_RC4_128_SHA not supported or doesn't exist; see --help",
+            ),
+            (
+                "--tls-min-version=VersionTLS11",
+                "invalid value 'VersionTLS11' for '--tls-min-version <VERSION>': known are VersionTLS12 and VersionTLS13; see --help",
+            ),
+            (
+                "--tls-sni-cert-key=only.crt",
+                "invalid value 'only.crt' for '--tls-sni-cert-key <PAIR>': expected comma separated certificate and key file paths; see --help",
+            ),
             (
                 "--tls-cert-file=c",
                 "the following required arguments were not provided: --tls-private-key-file <FILE>; see --help",

@@ -5,7 +5,7 @@
 //! generic API server of Kubernetes.
 
 use crate::admission::Plugins;
-use crate::authn::Authenticator;
+use crate::authn::{self, Authenticator};
 use crate::authz::{Attributes, Authorizers, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::registry::{Registry, Resource};
 use crate::request::{ResourcePath, Target, query_flag, query_pairs, query_value};
 use crate::serve::{Connection, Shutdown};
 use crate::verbs::{self, Context};
-use crate::{names, respond, version};
+use crate::{index, names, respond, version};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
@@ -63,6 +63,7 @@ pub(crate) async fn handle(
     connection: Arc<Connection>,
 ) -> Response<Body> {
     let audit_id = audit_id(request.headers());
+    let warning = authn::warning(request.headers());
     let path = request.uri().path().to_owned();
     let serving = AssertUnwindSafe(serve(&shared, request, &connection));
     let mut response = serving.catch_unwind().await.unwrap_or_else(|_| {
@@ -70,6 +71,9 @@ pub(crate) async fn handle(
         let text = "This request caused apiserver to panic. Look in the logs for details.\n";
         respond::text(500, text)
     });
+    if let Some(warning) = warning {
+        respond::warn(&mut response, &[warning.to_owned()]);
+    }
     respond::finish(&mut response, &audit_id);
     response
 }
@@ -81,7 +85,7 @@ async fn serve(
     connection: &Connection,
 ) -> Response<Body> {
     let received = shared.clock.now();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let path = parts.uri.path();
     let query = query_pairs(parts.uri.query());
     let target = Target::of(path);
@@ -94,10 +98,20 @@ async fn serve(
         Err(status) => return refuse(status),
     };
     // CORS: not offered; a preflight request meets the authentication like any other.
-    let user = match shared.authenticator.authenticate(&parts.headers) {
+    let certificates = &connection.certificates;
+    let authenticated =
+        shared.authenticator.authenticate(&mut parts.headers, certificates, path, received);
+    let user = match authenticated.await {
         Ok(user) => user,
-        Err(status) => return refuse(status),
+        Err(status) => {
+            connection.close();
+            return refuse(status);
+        }
     };
+    if authn::is_anonymous(&user) {
+        // Who shows nothing must not get much out of one connection.
+        connection.close();
+    }
     // Audit: no policy can be given yet, which is the policy to log nothing.
     let user = match impersonate(user, &parts.headers) {
         Ok(user) => user,
@@ -130,7 +144,7 @@ struct Asking {
     parts: Parts,
     body: Incoming,
     query: Vec<(String, String)>,
-    user: User,
+    user: Arc<User>,
     verb: &'static str,
     received: Timestamp,
 }
@@ -145,7 +159,7 @@ async fn resource(
     let found = match route(shared, &at, &asked) {
         Ok(found) => found,
         Err(Some(status)) => return respond::status(&status, plain_format(&asked)),
-        Err(None) => return unknown_path(shared),
+        Err(None) => return index::answer(&shared.paths, 404),
     };
     let content_type = asked.parts.headers.get(CONTENT_TYPE);
     let applies = content_type.is_some_and(|m| m.as_bytes().starts_with(APPLY_PATCH));
@@ -294,32 +308,20 @@ async fn other(shared: &Shared, _: Permit, parts: &Parts, received: Timestamp) -
             return respond::text(200, text);
         }
         if matches!(path, "/" | "/index.html") {
-            return index(shared, 200);
+            return index::answer(&shared.paths, 200);
         }
     }
     match group_of(path) {
         Some(group) if shared.registry.has_group(group) => {
             respond::status(&Status::unknown_path(), Format::JSON)
         }
-        _ => unknown_path(shared),
+        _ => index::answer(&shared.paths, 404),
     }
 }
 
 /// The group of a path below `/apis` that goes on behind the group's name.
 fn group_of(path: &str) -> Option<&str> {
     path.strip_prefix("/apis/")?.trim_end_matches('/').split_once('/').map(|(group, _)| group)
-}
-
-fn unknown_path(shared: &Shared) -> Response<Body> {
-    index(shared, 404)
-}
-
-/// The list of paths that Kubernetes answers for `/` and for a path that nobody knows.
-fn index(shared: &Shared, code: u16) -> Response<Body> {
-    let paths = serde_json::json!({ "paths": shared.paths });
-    let mut response = respond::document_text(format!("{paths:#}"));
-    *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or_default();
-    response
 }
 
 fn is_dry_run(query: &[(String, String)]) -> bool {
@@ -347,7 +349,7 @@ async fn authorize(
 }
 
 /// Acting as somebody else is refused until it can be authorized: it is never ignored.
-fn impersonate(user: User, headers: &HeaderMap) -> Result<User, Status> {
+fn impersonate(user: Arc<User>, headers: &HeaderMap) -> Result<Arc<User>, Status> {
     match headers.keys().find(|name| name.as_str().starts_with("impersonate-")) {
         None => Ok(user),
         Some(name) => {

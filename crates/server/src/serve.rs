@@ -23,12 +23,16 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use activity::{Activity, Tracked};
+
+use crate::authn::PeerCertificates;
+use crate::names;
 
 pub(crate) use shutdown::Shutdown;
 pub(crate) use shutdown::Trigger;
@@ -41,6 +45,20 @@ pub(crate) struct Connection {
     pub peer: SocketAddr,
     /// Whether it speaks HTTP/2.
     pub http2: bool,
+    /// What the client showed of itself in the handshake.
+    pub certificates: PeerCertificates,
+    /// Told when the connection is to end.
+    closing: Notify,
+}
+
+impl Connection {
+    /// Ends an HTTP/2 connection in order: requests under way are answered, others go elsewhere.
+    /// As in Go, where it is what `Connection: close` means there.
+    pub(crate) fn close(&self) {
+        if self.http2 {
+            self.closing.notify_one();
+        }
+    }
 }
 
 /// How much a server lets its clients use; the defaults are for production.
@@ -50,6 +68,8 @@ pub(crate) struct Limits {
     pub connections: usize,
     /// Requests at a time on one HTTP/2 connection; an aggregator carries many clients over one.
     pub streams_per_connection: u32,
+    /// The chance that a request ends its HTTP/2 connection, which spreads clients over servers.
+    pub goaway_chance: f64,
     /// From accepting a connection to the end of its TLS handshake.
     pub handshake_time: Duration,
     /// From the last response (or the handshake) to the end of an HTTP/1.1 request's headers.
@@ -68,6 +88,7 @@ impl Default for Limits {
         Limits {
             connections: 10_000,
             streams_per_connection: 1_000,
+            goaway_chance: 0.0,
             handshake_time: Duration::from_secs(10),
             header_time: Duration::from_secs(32),
             idle_time: Duration::from_secs(90),
@@ -183,9 +204,13 @@ where
         Future: Send + 'static,
     > + use<H, F, B> {
         let handler = Arc::clone(&self.handler);
+        let goaway_chance = self.limits.goaway_chance;
         let (connection, activity) = (Arc::clone(connection), Arc::clone(activity));
         hyper::service::service_fn(move |request| {
             let under_way = activity.begin();
+            if goaway_chance > 0.0 && names::chance(goaway_chance) {
+                connection.close();
+            }
             let response = handler(request, Arc::clone(&connection));
             async move { Ok(response.await.map(|body| Tracked::new(body, under_way))) }
         })

@@ -1,20 +1,22 @@
 //! The server: what an author composes, and what then runs.
 
 use crate::admission::{Admission, Plugins};
-use crate::authn::Authenticator;
-use crate::authz::{Authorizer, Authorizers};
+use crate::authn::{self, Authenticator};
+use crate::authz::{AccessReviews, Authorizer, Authorizers};
 use crate::cache::Cache;
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
+use crate::delegation::Delegation;
 use crate::discovery::Discovery;
 use crate::health::Health;
 use crate::kinds::Registration;
 use crate::kubeconfig::{AdminToken, Kubeconfig};
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
-use crate::options::{self, AuthorizationOptions, Options};
+use crate::options::{self, Options};
 use crate::pipeline::{self, Shared};
 use crate::registry::{Backing, Registry, Resource};
+use crate::reload::Reloads;
 use crate::serve::{self, Limits, Shutdown, Trigger};
 use crate::storages::Storages;
 use crate::tls;
@@ -116,10 +118,12 @@ impl Server {
             let program = self.name.clone();
             let running = self.start(options).await?;
             serve::signals(running.trigger.clone())?;
-            let kubeconfig = running.kubeconfig.display();
             let mut out = io::stdout();
             let _ = writeln!(out, "{program} serves on {}", running.url());
-            let _ = writeln!(out, "try: KUBECONFIG={kubeconfig} kubectl api-resources");
+            if let Some(kubeconfig) = &running.kubeconfig {
+                let kubeconfig = kubeconfig.display();
+                let _ = writeln!(out, "try: KUBECONFIG={kubeconfig} kubectl api-resources");
+            }
             let _ = out.flush();
             running.finished().await
         })
@@ -136,34 +140,45 @@ impl Server {
         let storage = self.storages.open(options.storage.as_deref(), &places.data_folder).await?;
         let listener = serve::bind(options.address()).await?;
         let address = listener.local_addr()?;
-        let tls = tls::load(&options.certificates(&places), &clock)?;
-        let token = AdminToken::load_or_create(&places.data_folder)?;
-        let kubeconfig = Kubeconfig {
-            program: &self.name,
-            server: address,
-            authority_pem: &tls.authority_pem,
-            token: &token,
+        let delegation = Delegation::of(&options.delegation).await?;
+        let tls = tls::load(&options.certificates(&places), &options.tls(), &clock)?;
+        let mut reloads = Reloads::default();
+        let certificates = tls.certificates;
+        reloads
+            .watch("the serving certificate", certificates.paths(), move || certificates.reload());
+        // Where a cluster says who is who, there is no administrator of ours to be kept.
+        let delegated = delegation.authentication.is_some();
+        let token = match delegated {
+            true => AdminToken::make()?,
+            false => AdminToken::load_or_create(&places.data_folder)?,
         };
-        kubeconfig.write(&places.kubeconfig)?;
-        let authenticator = if options.insecure_allow_all {
-            tracing::warn!("--insecure-allow-all: everybody may do everything");
-            Authenticator::Everybody
-        } else {
-            Authenticator::Token { admin: token.clone(), anonymous: options.anonymous_auth }
+        let kubeconfig = match delegated {
+            true => options.kubeconfig_out.clone(),
+            false => Some(places.kubeconfig),
         };
+        if let Some(path) = &kubeconfig {
+            let server = address;
+            let (program, authority_pem) = (self.name.as_str(), tls.authority_pem.as_str());
+            Kubeconfig { program, server, authority_pem, token: &token }.write(path)?;
+        }
+        let (authenticator, following) =
+            authn::set_up(options, &token, &delegation, &mut reloads).await?;
+        let authorizers = authorizers(options, &delegation);
         let (trigger, shutdown) = Shutdown::new();
-        let started = Started { storage, authenticator, clock, shutdown, address };
+        let started = Started { storage, authenticator, authorizers, clock, shutdown, address };
         let (shared, caches) = self.assemble(options, started);
-        let feeds = caches.into_iter().map(|cache| tokio::spawn(cache.feed())).collect();
-        let serving = spawn(listener, tls.config, Arc::new(shared));
+        let feeds = caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
+        let tasks = feeds.chain([tokio::spawn(reloads.run())]).chain(following).collect();
+        let limits = options.serving.limits();
+        let serving = spawn(listener, tls.config, limits, Arc::new(shared));
         Ok(Running {
             address,
             trigger,
-            kubeconfig: places.kubeconfig,
+            kubeconfig,
             authority_pem: tls.authority_pem,
             token,
             serving,
-            feeds,
+            tasks,
         })
     }
 
@@ -206,7 +221,7 @@ impl Server {
             openapi,
             health: Health { storage, caches: caches.clone(), shutdown: shutdown.clone() },
             authenticator: started.authenticator,
-            authorizers: authorizers(&options.authorization),
+            authorizers: started.authorizers,
             plugins: Plugins::new(plugins),
             metrics: Metrics::new(started.clock.now()),
             clock: started.clock,
@@ -219,13 +234,24 @@ impl Server {
 }
 
 /// Who decides, in the order in which they are asked.
-fn authorizers(options: &AuthorizationOptions) -> Authorizers {
-    Authorizers(vec![Authorizer::Masters, Authorizer::Paths(options.always_allow_paths.clone())])
+fn authorizers(options: &Options, delegation: &Delegation) -> Authorizers {
+    let paths = options.authorization.always_allow_paths.clone();
+    let mut authorizers = vec![Authorizer::Masters, Authorizer::Paths(paths)];
+    if let Some(cluster) = &delegation.authorization {
+        let flags = &options.delegation;
+        authorizers.push(Authorizer::Cluster(AccessReviews::new(
+            Arc::clone(cluster),
+            flags.authorization_webhook_cache_authorized_ttl,
+            flags.authorization_webhook_cache_unauthorized_ttl,
+        )));
+    }
+    Authorizers(authorizers)
 }
 
 struct Started {
     storage: Arc<dyn Storage>,
     authenticator: Authenticator,
+    authorizers: Authorizers,
     clock: Clock,
     shutdown: Shutdown,
     address: SocketAddr,
@@ -234,13 +260,14 @@ struct Started {
 fn spawn(
     listener: TcpListener,
     tls: Arc<tokio_rustls::rustls::ServerConfig>,
+    limits: Limits,
     shared: Arc<Shared>,
 ) -> JoinHandle<io::Result<()>> {
     let shutdown = shared.shutdown.clone();
     let handler = Arc::new(move |request, connection| {
         pipeline::handle(Arc::clone(&shared), request, connection)
     });
-    tokio::spawn(serve::serve(listener, tls, Limits::default(), handler, shutdown))
+    tokio::spawn(serve::serve(listener, tls, limits, handler, shutdown))
 }
 
 /// A server that runs.
@@ -251,11 +278,12 @@ fn spawn(
 pub struct Running {
     address: SocketAddr,
     trigger: Trigger,
-    kubeconfig: PathBuf,
+    kubeconfig: Option<PathBuf>,
     authority_pem: String,
     token: AdminToken,
     serving: JoinHandle<io::Result<()>>,
-    feeds: Vec<JoinHandle<()>>,
+    /// The feeds, what reads files again, and what follows a cluster's configuration.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Running {
@@ -275,10 +303,11 @@ impl Running {
         format!("https://{address}")
     }
 
-    /// The kubeconfig of the administrator.
+    /// The kubeconfig of the administrator; none is written where a cluster says who is who, unless
+    /// it was asked for.
     #[must_use]
-    pub fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
+    pub fn kubeconfig(&self) -> Option<&Path> {
+        self.kubeconfig.as_deref()
     }
 
     /// The certificates by which a client knows the server, in PEM form.
@@ -287,7 +316,8 @@ impl Running {
         &self.authority_pem
     }
 
-    /// The bearer token of the administrator.
+    /// The bearer token of the administrator; where a cluster says who is who, one that nobody else
+    /// knows and that ends with the server.
     #[must_use]
     pub fn token(&self) -> &str {
         self.token.as_str()
@@ -304,7 +334,7 @@ impl Running {
 
     async fn finished(self) -> io::Result<()> {
         let result = self.serving.await.map_err(io::Error::other)?;
-        self.feeds.iter().for_each(JoinHandle::abort);
+        self.tasks.iter().for_each(JoinHandle::abort);
         result
     }
 }

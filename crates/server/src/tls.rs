@@ -5,11 +5,15 @@
 //! made on the first start. Unlike Kubernetes, the folder also keeps the authority that signed
 //! it, so that a client's trust outlives a certificate; and a pair which that authority signed is
 //! replaced at a start when it runs out or does not fit the address.
+//! Whatever its source, it is read again when its files change.
 
 mod authority;
+mod certificates;
+mod client;
 pub(crate) mod files;
 mod folder;
-mod pem;
+pub(crate) mod pem;
+mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -22,12 +26,20 @@ use std::sync::Arc;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::NoServerSessionStorage;
+use tokio_rustls::rustls::server::ResolvesServerCert;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error, ServerConfig};
 
 use crate::clock::Clock;
 
+use client::KeyOwner;
 use folder::Folder;
+
+pub(crate) use certificates::Certificates;
+pub use settings::CipherSuite;
+pub use settings::SniCertKey;
+pub(crate) use settings::TlsSettings;
+pub use settings::TlsVersion;
 
 /// Where the serving certificate comes from.
 #[derive(Clone, Debug)]
@@ -53,6 +65,8 @@ pub(crate) enum CertificateSource<'a> {
 pub(crate) struct Serving {
     /// The settings for rustls, offering HTTP/2 and HTTP/1.1.
     pub config: Arc<ServerConfig>,
+    /// The certificates that these settings serve, to be read again.
+    pub certificates: Arc<Certificates>,
     /// The certificates, in PEM form, by which a client knows this server: the authority of the
     /// folder, or where the operator brought a certificate, that one with what it came with.
     pub authority_pem: String,
@@ -70,20 +84,25 @@ struct Pair {
 ///
 /// Fails with one line that names the file: unreadable, not PEM, or a key that belongs to another
 /// certificate.
-pub(crate) fn load(source: &CertificateSource<'_>, clock: &Clock) -> io::Result<Serving> {
-    match *source {
+pub(crate) fn load(
+    source: &CertificateSource<'_>,
+    settings: &TlsSettings,
+    clock: &Clock,
+) -> io::Result<Serving> {
+    let (certificate, key, authority_pem) = match *source {
         CertificateSource::Files { certificate, key } => {
-            let pair = Pair::read(certificate, key)?;
-            let authority_pem = pem::encode(&pair.chain);
-            Ok(Serving { config: server_config(pair, certificate, key)?, authority_pem })
+            let authority_pem = pem::encode(&pem::read_certificates(certificate)?);
+            (certificate.to_owned(), key.to_owned(), authority_pem)
         }
         CertificateSource::Folder { folder, address } => {
             let folder = Folder::new(folder);
-            let (pair, trusted) = folder.serving_pair(address, clock.now())?;
-            let config = server_config(pair, &folder.certificate, &folder.key)?;
-            Ok(Serving { config, authority_pem: pem::encode(&trusted) })
+            let trusted = folder.prepare(address, clock.now())?;
+            (folder.certificate, folder.key, pem::encode(&trusted))
         }
-    }
+    };
+    let certificates = Certificates::read(certificate, key, settings.named.clone())?;
+    let config = server_config(settings, Arc::clone(&certificates) as _)?;
+    Ok(Serving { config, certificates, authority_pem })
 }
 
 impl Pair {
@@ -97,15 +116,27 @@ impl Pair {
     }
 }
 
-fn server_config(pair: Pair, certificate: &Path, key: &Path) -> io::Result<Arc<ServerConfig>> {
+fn server_config(
+    settings: &TlsSettings,
+    certificates: Arc<dyn ResolvesServerCert>,
+) -> io::Result<Arc<ServerConfig>> {
     // Never the process's default provider: a library must not depend on who sets it first.
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(pair.chain, pair.key)
-        .map_err(|error| refused(&error, certificate, key))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut provider = ring::default_provider();
+    provider.cipher_suites = settings.suites();
+    let owner = Arc::new(KeyOwner::new(&provider));
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(settings.versions())
+        .map_err(io::Error::other)?;
+    let builder = match settings.client_certificates {
+        true => builder.with_client_cert_verifier(owner),
+        // A browser would ask its user for one.
+        false => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(certificates);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if settings.http2 {
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+    }
     // Clients resume with tickets under keys that rotate, so no session is kept here.
     config.ticketer = ring::Ticketer::new().map_err(io::Error::other)?;
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -16,10 +16,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::{Connection, Limits, Server};
+use crate::authn::PeerCertificates;
 
 /// What a client may send on one stream before the handler reads it.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
@@ -64,24 +66,33 @@ where
         },
     };
     let http2_agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let connection = Arc::new(Connection { peer, http2: http2_agreed });
+    let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let connection = Arc::new(Connection {
+        peer,
+        http2: http2_agreed,
+        certificates: PeerCertificates::new(shown),
+        closing: Notify::new(),
+    });
     let stream = TokioIo::new(stream);
     let activity = Activity::new();
     let service = server.service(&connection, &activity);
     let ended = if connection.http2 {
-        drive(&server, &activity, http2(&server.limits).serve_connection(stream, service)).await
+        let serving = http2(&server.limits).serve_connection(stream, service);
+        drive(&server, &connection, &activity, serving).await
     } else {
-        drive(&server, &activity, http1(&server.limits).serve_connection(stream, service)).await
+        let serving = http1(&server.limits).serve_connection(stream, service);
+        drive(&server, &connection, &activity, serving).await
     };
     if let Err(error) = ended {
         tracing::debug!("connection from {peer} ended: {error}");
     }
 }
 
-/// Drives a connection to its end: its client's, or a graceful one when the server ends or
-/// nothing was under way for long.
+/// Drives a connection to its end: its client's, or a graceful one when the server ends, a request
+/// asked for it, or nothing was under way for long.
 async fn drive<H, C: GracefulConnection>(
     server: &Server<H>,
+    connection: &Connection,
     activity: &Activity,
     serving: C,
 ) -> Result<(), C::Error> {
@@ -89,6 +100,7 @@ async fn drive<H, C: GracefulConnection>(
     tokio::select! {
         ended = &mut serving => return ended,
         () = server.shutdown.started() => {}
+        () = connection.closing.notified() => {}
         () = activity.quiet_for(server.limits.idle_time) => {}
     }
     serving.as_mut().graceful_shutdown();

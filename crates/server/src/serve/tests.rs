@@ -23,7 +23,7 @@ use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore};
 
 use super::*;
 use crate::clock::Clock;
-use crate::tls::{self, CertificateSource};
+use crate::tls::{self, CertificateSource, TlsSettings};
 
 type AnyBody = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -48,7 +48,8 @@ impl Running {
             folder: folder.path(),
             address: Ipv4Addr::LOCALHOST.into(),
         };
-        let serving = tls::load(&source, &Clock::system()).unwrap();
+        let settings = TlsSettings { http2: true, ..TlsSettings::default() };
+        let serving = tls::load(&source, &settings, &Clock::system()).unwrap();
         let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (trigger, shutdown) = Shutdown::new();
@@ -229,6 +230,28 @@ async fn a_graceful_end_finishes_requests_and_watches() {
         assert_eq!(text(watch).await.unwrap(), "an event; the end", "{protocol}");
         server.ended_within(Limits::default().farewell_time / 2).await;
     }
+}
+
+#[tokio::test]
+async fn a_request_may_end_its_http2_connection_and_harms_no_other() {
+    let server = Running::start(Limits { goaway_chance: 1.0, ..Limits::default() }).await;
+    let Client::Http2(sender) = server.open("h2").await else { unreachable!() };
+    let mut watcher = Client::Http2(sender.clone());
+    // Both are under way before the connection is told to end.
+    let (watch, slow) = tokio::join!(watcher.get("/watch"), async {
+        text(Client::Http2(sender.clone()).get("/slow").await.unwrap()).await
+    });
+    assert_eq!(slow.unwrap(), "done");
+    while !sender.is_closed() {
+        let _ = Client::Http2(sender.clone()).get("/late").await;
+        tokio::time::sleep(SHORT / 10).await;
+    }
+    let mut client = server.open("http/1.1").await;
+    for path in ["/1", "/2"] {
+        assert_eq!(text(client.get(path).await.unwrap()).await.unwrap(), path);
+    }
+    server.trigger.start();
+    assert_eq!(text(watch.unwrap()).await.unwrap(), "an event; the end");
 }
 
 #[tokio::test]

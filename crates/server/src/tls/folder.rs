@@ -29,7 +29,7 @@ pub(super) struct Folder {
 /// What is to be done about the serving certificate.
 enum Verdict {
     /// It serves; clients trust it by these certificates.
-    Keep(Pair, Vec<CertificateDer<'static>>),
+    Keep(Vec<CertificateDer<'static>>),
     /// It is to be made, for this reason.
     Make(String),
 }
@@ -45,15 +45,15 @@ impl Folder {
         }
     }
 
-    /// The serving certificate, made or replaced where needed, and what a client must trust.
-    pub(super) fn serving_pair(
+    /// Makes or replaces the serving certificate where needed, and returns what a client must trust.
+    pub(super) fn prepare(
         &self,
         address: IpAddr,
         now: Timestamp,
-    ) -> io::Result<(Pair, Vec<CertificateDer<'static>>)> {
+    ) -> io::Result<Vec<CertificateDer<'static>>> {
         let lock = files::make_folder(&self.path).and_then(|()| files::lock(&self.path));
         let why = match self.judge(address, now)? {
-            Verdict::Keep(pair, trusted) => return Ok((pair, trusted)),
+            Verdict::Keep(trusted) => return Ok(trusted),
             Verdict::Make(why) => why,
         };
         // A folder that cannot be written to, as that of a mounted secret, will do until here.
@@ -65,7 +65,7 @@ impl Folder {
         files::write(&self.certificate, certificate.as_bytes())?;
         files::write(&self.key, key.as_bytes())?;
         tracing::info!("made the serving certificate {}: {why}", self.certificate.display());
-        Ok((Pair::read(&self.certificate, &self.key)?, vec![authority.certificate]))
+        Ok(vec![authority.certificate])
     }
 
     /// Looks at what the folder has. What others put there is served as it is, as in Kubernetes.
@@ -97,13 +97,13 @@ impl Folder {
             (true, None) if !pair.belongs_together() => {
                 Ok(Verdict::Make("its key was another's".to_owned()))
             }
-            (true, None) => Ok(Verdict::Keep(pair, authority)),
+            (true, None) => Ok(Verdict::Keep(authority)),
             (false, fault) => {
                 if let Some(fault) = fault {
                     let path = self.certificate.display();
                     tracing::warn!("{path} {fault}; it is from elsewhere and is not replaced");
                 }
-                Ok(Verdict::Keep(pair, chain))
+                Ok(Verdict::Keep(chain))
             }
         }
     }

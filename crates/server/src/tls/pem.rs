@@ -15,14 +15,26 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const LINE_CHARS: usize = 64;
 
 /// All certificates of a file, in order; at least one.
-pub(super) fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
+pub(crate) fn read_certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let text = read(path, "certificate")?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    match chain {
+    match certificates(&text) {
         Ok(chain) if chain.is_empty() => Err(lacks(path, "certificate")),
         Ok(chain) => Ok(chain),
         Err(error) => Err(broken(path, &error)),
     }
+}
+
+/// All certificates of a text, in order; at least one.
+pub(crate) fn parse_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    match certificates(text) {
+        Ok(chain) if chain.is_empty() => Err("there is no certificate in PEM form".to_owned()),
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(format!("not valid PEM: {error}")),
+    }
+}
+
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    CertificateDer::pem_slice_iter(text).collect()
 }
 
 /// The first private key of a file: PKCS#8, PKCS#1 or SEC1.

@@ -8,11 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConnection, version,
+    ClientConfig, ClientConnection, DigitallySignedStruct, ProtocolVersion, RootCertStore,
+    ServerConnection, SignatureScheme, SupportedProtocolVersion, version,
 };
 
 use super::*;
@@ -28,7 +31,8 @@ fn days(days: i64) -> SignedDuration {
 }
 
 fn start(folder: &Path, address: IpAddr, now: Timestamp) -> io::Result<Serving> {
-    load(&CertificateSource::Folder { folder, address }, &Clock::fixed(now))
+    let settings = TlsSettings { http2: true, ..TlsSettings::default() };
+    load(&CertificateSource::Folder { folder, address }, &settings, &Clock::fixed(now))
 }
 
 /// A file of the certificate folder.
@@ -254,7 +258,8 @@ fn what_cannot_be_served_is_said_in_one_line() {
             path
         });
         let source = CertificateSource::Files { certificate: &files[0], key: &files[1] };
-        let error = load(&source, &Clock::fixed(first_start())).unwrap_err().to_string();
+        let settings = TlsSettings::default();
+        let error = load(&source, &settings, &Clock::fixed(first_start())).unwrap_err().to_string();
         let error = error.replace(folder.path().to_str().unwrap(), "DIR");
         assert!(error.starts_with(expected), "{error}, not {expected}");
         assert!(!error.contains('\n'), "{error}");
@@ -304,6 +309,49 @@ fn what_is_not_ours_to_complete_is_said() {
     }
 }
 
+/// A client that trusts everything in `authority_pem` and offers some protocols.
+fn client(
+    authority_pem: &str,
+    version: &'static SupportedProtocolVersion,
+    offered: &[&str],
+) -> ClientConfig {
+    let provider = Arc::new(ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots(authority_pem))
+        .with_no_client_auth();
+    config.alpn_protocols = offered.iter().map(|it| it.as_bytes().to_vec()).collect();
+    config
+}
+
+/// Shakes hands in memory.
+fn shake(
+    serving: &Serving,
+    client: ClientConfig,
+    name: &str,
+) -> Result<(ClientConnection, ServerConnection), Error> {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
+    let mut server = ServerConnection::new(Arc::clone(&serving.config)).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut wire = Vec::new();
+        client.write_tls(&mut wire).unwrap();
+        server.read_tls(&mut &*wire).unwrap();
+        server.process_new_packets()?;
+        let mut wire = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        let mut wire = &*wire;
+        while !wire.is_empty() {
+            client.read_tls(&mut wire).unwrap();
+            client.process_new_packets()?;
+        }
+    }
+    Ok((client, server))
+}
+
 #[test]
 fn tls_is_spoken_in_both_versions_and_offers_both_protocols() {
     let folder = TempDir::new().unwrap();
@@ -314,33 +362,158 @@ fn tls_is_spoken_in_both_versions_and_offers_both_protocols() {
         for (offered, agreed) in
             [(&["h2", "http/1.1"][..], Some("h2")), (&["http/1.1"], Some("http/1.1")), (&[], None)]
         {
-            let provider = Arc::new(ring::default_provider());
-            let mut config = ClientConfig::builder_with_provider(provider)
-                .with_protocol_versions(&[version])
-                .unwrap()
-                .with_root_certificates(roots(&serving.authority_pem))
-                .with_no_client_auth();
-            config.alpn_protocols = offered.iter().map(|it| it.as_bytes().to_vec()).collect();
-            let name = ServerName::from(LOCAL);
-            let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
-            let mut server = ServerConnection::new(Arc::clone(&serving.config)).unwrap();
-            while client.is_handshaking() || server.is_handshaking() {
-                let mut wire = Vec::new();
-                client.write_tls(&mut wire).unwrap();
-                server.read_tls(&mut &*wire).unwrap();
-                server.process_new_packets().unwrap();
-                let mut wire = Vec::new();
-                while server.wants_write() {
-                    server.write_tls(&mut wire).unwrap();
-                }
-                let mut wire = &*wire;
-                while !wire.is_empty() {
-                    client.read_tls(&mut wire).unwrap();
-                    client.process_new_packets().unwrap();
-                }
-            }
+            let client = client(&serving.authority_pem, version, offered);
+            let (_, server) = shake(&serving, client, "127.0.0.1").unwrap();
             assert_eq!(server.protocol_version(), Some(number));
             assert_eq!(server.alpn_protocol(), agreed.map(str::as_bytes));
         }
     }
+}
+
+#[test]
+fn settings_narrow_what_is_spoken() {
+    let suite = |name: &str| name.parse::<CipherSuite>().unwrap();
+    let chacha = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256";
+    let rsa = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
+    let tls13 = TlsSettings { min_version: TlsVersion::Tls13, ..TlsSettings::default() };
+    let only = |name| TlsSettings { cipher_suites: vec![suite(name)], ..TlsSettings::default() };
+    for (settings, version, want) in [
+        (TlsSettings::default(), &version::TLS12, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+        (tls13.clone(), &version::TLS13, "TLS13_AES_256_GCM_SHA384"),
+        (tls13, &version::TLS12, ""),
+        (only(chacha), &version::TLS12, chacha),
+        (only(chacha), &version::TLS13, "TLS13_AES_256_GCM_SHA384"),
+        // The certificate is not for RSA: nothing is left to agree on.
+        (only(rsa), &version::TLS12, ""),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let source = CertificateSource::Folder { folder: folder.path(), address: LOCAL };
+        let serving = load(&source, &settings, &Clock::system()).unwrap();
+        // HTTP/2 is off in these settings: it is not agreed on though it is offered.
+        let client = client(&serving.authority_pem, version, &["h2", "http/1.1"]);
+        let shaken = shake(&serving, client, "127.0.0.1");
+        let got = shaken.as_ref().ok().and_then(|(_, server)| {
+            assert_eq!(server.alpn_protocol(), Some(&b"http/1.1"[..]));
+            server.negotiated_cipher_suite()?.suite().as_str()
+        });
+        assert_eq!(got.unwrap_or_default(), want, "{settings:?}");
+    }
+}
+
+/// Writes a certificate for names, from an authority of its own, as `NAME.crt` and `NAME.key`.
+fn write_pair(folder: &Path, name: &str, names: &[&str]) {
+    let names = names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+    fs::write(folder.join(format!("{name}.crt")), certificate.pem()).unwrap();
+    fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
+/// Which of the folder's certificates is served to a client that asks for a name.
+fn served(serving: &Serving, folder: &Path, name: &str) -> String {
+    let mut client = client("", &version::TLS13, &[]);
+    // What is presented is looked at, not judged.
+    let seen = Arc::new(Seen::default());
+    client.dangerous().set_certificate_verifier(Arc::clone(&seen) as _);
+    shake(serving, client, name).unwrap();
+    let presented = seen.0.lock().unwrap().clone();
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let crts = all.filter(|path| path.extension().is_some_and(|it| it == "crt"));
+    let same = |path: &std::path::PathBuf| {
+        CertificateDer::from_pem_file(path).is_ok_and(|it| *it == presented)
+    };
+    let found = crts.into_iter().find(same).expect("one of the folder's");
+    found.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Keeps the certificate that a server presents.
+#[derive(Debug, Default)]
+struct Seen(std::sync::Mutex<Vec<u8>>);
+
+impl ServerCertVerifier for Seen {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        *self.0.lock().unwrap() = end_entity.to_vec();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
+}
+
+#[test]
+fn names_choose_certificates_and_changed_files_are_read_again() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let pair = |name: &str, names: &str| -> SniCertKey {
+        let [certificate, key] =
+            ["crt", "key"].map(|end| folder.join(format!("{name}.{end}")).display().to_string());
+        format!("{certificate},{key}{names}").parse().unwrap()
+    };
+    write_pair(folder, "default", &["default.example"]);
+    write_pair(folder, "own", &["a.example", "*.b.example"]);
+    write_pair(folder, "given", &["nobody.example"]);
+    write_pair(folder, "late", &["a.example", "late.example"]);
+    let settings = TlsSettings {
+        named: vec![pair("own", ""), pair("given", ":x.b.example,*.C.example"), pair("late", "")],
+        ..TlsSettings::default()
+    };
+    let files = [folder.join("default.crt"), folder.join("default.key")];
+    let source = CertificateSource::Files { certificate: &files[0], key: &files[1] };
+    let serving = load(&source, &settings, &Clock::system()).unwrap();
+    for (asked, want) in [
+        ("default.example", "default"),
+        ("elsewhere.example", "default"),
+        ("127.0.0.1", "default"),
+        ("a.example", "own"),
+        ("A.Example", "own"),
+        ("y.b.example", "own"),
+        ("x.b.example", "given"),
+        ("z.c.example", "given"),
+        ("z.z.c.example", "default"),
+        ("nobody.example", "default"),
+        ("late.example", "late"),
+    ] {
+        assert_eq!(served(&serving, folder, asked), want, "{asked}");
+    }
+    assert_eq!(serving.certificates.paths().len(), 8);
+
+    // Half a change is refused and what was served stays; the whole is taken.
+    let kept = folder.join("kept.crt");
+    fs::copy(&files[0], &kept).unwrap();
+    let key = fs::read(&files[1]).unwrap();
+    write_pair(folder, "default", &["default.example"]);
+    let new_key = fs::read(&files[1]).unwrap();
+    fs::write(&files[1], key).unwrap();
+    let error = serving.certificates.reload().unwrap_err().to_string();
+    assert!(error.contains("does not belong to the certificate"), "{error}");
+    assert_eq!(served(&serving, folder, "default.example"), "kept");
+    fs::write(&files[1], new_key).unwrap();
+    serving.certificates.reload().unwrap();
+    assert_eq!(served(&serving, folder, "default.example"), "default");
 }

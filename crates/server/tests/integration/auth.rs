@@ -2,6 +2,8 @@
 
 use crate::harness::Served;
 use crate::kinds::{NOTES, WIDGETS, server, widget};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
 use pintle::Options;
 use std::os::unix::fs::PermissionsExt;
 
@@ -80,6 +82,28 @@ async fn credentials() {
     for right in [&right, &lower] {
         check(&served, right, &list, 200, "").await;
         check(&served, right, "GET /apis", 200, "").await;
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_not_known_gets_one_answer_of_an_http2_connection() {
+    let served = Served::start_with(server(), |_| {}).await;
+    let right = format!("Bearer {}", served.token());
+    for (credential, code, ends) in
+        [("", 403, true), ("Bearer wrong", 401, true), (right.as_str(), 200, false)]
+    {
+        let (mut sender, connection) = served.http2().await;
+        let request = http::Request::builder()
+            .uri(format!("https://{}/apis", served.address()))
+            .header("authorization", credential)
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.status(), code, "{credential:?}");
+        response.into_body().collect().await.unwrap();
+        let ended = tokio::time::timeout(std::time::Duration::from_millis(300), connection).await;
+        assert_eq!(ended.is_ok(), ends, "{credential:?}");
     }
     served.stop().await;
 }

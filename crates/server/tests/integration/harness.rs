@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
@@ -132,7 +133,7 @@ impl Served {
     }
 
     pub(crate) fn kubeconfig(&self) -> &Path {
-        self.running.kubeconfig()
+        self.running.kubeconfig().expect("one is written")
     }
 
     /// A client of kube-rs.
@@ -151,6 +152,15 @@ impl Served {
         let stream = TcpStream::connect(self.address()).await.unwrap();
         let name = ServerName::from(self.address().ip());
         TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap()
+    }
+
+    /// A connection for requests by HTTP/2, and the task that ends with it.
+    pub(crate) async fn http2(
+        &self,
+    ) -> (http2::SendRequest<Full<Bytes>>, JoinHandle<hyper::Result<()>>) {
+        let stream = TokioIo::new(self.connect(b"h2").await);
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        (sender, tokio::spawn(connection))
     }
 
     /// Sends `METHOD PATH` with a body; JSON, unless a header says otherwise.
@@ -213,10 +223,7 @@ impl Served {
                 tokio::spawn(connection);
                 sender.send_request(request).await
             } else {
-                let stream = TokioIo::new(self.connect(b"h2").await);
-                let (mut sender, connection) =
-                    http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-                tokio::spawn(connection);
+                let (mut sender, _) = self.http2().await;
                 sender.send_request(request).await
             }
         };
