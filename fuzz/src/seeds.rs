@@ -287,6 +287,17 @@ pub(crate) const DELETES: &[&str] = &[
     r#"{"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Background","gracePeriodSeconds":3,"preconditions":{"uid":"a","resourceVersion":"4"},"dryRun":["All"]}"#,
 ];
 
+/// Objects as protocol buffers, in an envelope and without one.
+pub(crate) const MESSAGES: &[&str] = &[
+    concat!(
+        "k8s\x00\n\x18\n\x0ffuzz.example/v1\x12\x05Thing\x12a\n*\n\x01a\x1a\x01dB\x04\x08\x05\x10",
+        "\x00Z\x06\n\x01a\x12\x01br\x03e/fj\x0f\n\x01P\x1a\x01p\"\x01u*\x02v10\x01\x123\n\x01i",
+        "\x12\x06\n\x01m\x12\x01n\x1a\x06\n\x01a\x12\x01b\"\x01t2\x06\n\x01k\x12\x01v:\x05\n\x01k",
+        "\x10\x03B\n\n\x01k\x12\x05\n\x03[1]H\x03\x1a\x00\"\x00",
+    ),
+    "\n\x03\n\x01a\x12\x03\n\x01i\x0b\x08\x01\x0c",
+];
+
 /// Whole objects.
 pub(crate) const OBJECTS: &[&str] = &[OBJECT];
 

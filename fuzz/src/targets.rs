@@ -4,6 +4,7 @@ mod fields;
 mod formats;
 mod objects;
 mod patches;
+mod protobuf;
 mod selecting;
 mod thing;
 
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "schema", run: fields::schema, seeds: seeds::SCHEMAS },
     Target { name: "apply", run: fields::apply, seeds: seeds::APPLIES },
     Target { name: "update", run: fields::update, seeds: seeds::APPLIES },
+    Target { name: "protobuf", run: protobuf::protobuf, seeds: seeds::MESSAGES },
     Target { name: "object", run: objects::object, seeds: seeds::OBJECTS },
 ];
 

@@ -9,6 +9,7 @@ use crate::decode::{self, Decoded};
 use crate::encode::{self, Encoded};
 use crate::field::FieldErrors;
 use crate::object::{Object, Served, is_namespaced};
+use crate::protobuf::LazyCodec;
 use crate::request::Request;
 use crate::validation::NameRule;
 use kube_core::CustomResourceExt;
@@ -155,6 +156,8 @@ pub struct VersionInfo {
     pub zero: fn() -> Value,
     /// The schema of this version, as `schemars` makes it for OpenAPI 3.0.
     pub schema: fn() -> Value,
+    /// This version in protocol buffers, where the author offers them.
+    pub protobuf: LazyCodec,
 }
 
 /// The hooks of a [`Hub`] with its type out of view.
@@ -221,6 +224,7 @@ impl KindInfo {
             },
             zero: zero::<V>,
             schema: schema::<V>,
+            protobuf: LazyCodec::of::<V>(),
         });
     }
 
@@ -253,6 +257,7 @@ fn hub_version<K: Hub + CustomResourceExt>() -> VersionInfo {
         },
         zero: zero::<K>,
         schema: schema::<K>,
+        protobuf: LazyCodec::of::<K>(),
     }
 }
 

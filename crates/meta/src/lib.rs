@@ -16,6 +16,7 @@ pub mod managed;
 pub mod object;
 pub mod options;
 pub mod patch;
+pub mod protobuf;
 pub mod request;
 pub mod selector;
 pub mod status;

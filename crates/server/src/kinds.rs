@@ -1,5 +1,6 @@
 //! Registration of kinds: where their types go out of view.
 
+use crate::options::StorageMediaType;
 use crate::part::{Action, Call, Part, StatusPart};
 use crate::registry::{Backing, Resource};
 use crate::rest::{AnyRest, Erased, Rest};
@@ -8,6 +9,7 @@ use crate::typing::LazyTyping;
 use kube_core::CustomResourceExt;
 use kube_core::object::HasStatus;
 use pintle_meta::kind::{of, of_mut};
+use pintle_meta::protobuf::LazyCodec;
 use pintle_meta::{Hub, KindInfo, Served, Status, Version};
 use pintle_storage::Storage;
 use std::future::Future;
@@ -49,6 +51,7 @@ pub struct Registration {
     parts: Vec<Part>,
     actions: Vec<Action>,
     rest: Option<Arc<dyn AnyRest>>,
+    protobuf: bool,
 }
 
 // The bounds are on the functions: so the compiler says which is not met, and `Hub` says what to do.
@@ -65,6 +68,7 @@ impl<K> Kind<K> {
             parts: Vec::new(),
             actions: Vec::new(),
             rest: None,
+            protobuf: false,
         };
         Self { registration, hub: PhantomData }
     }
@@ -152,6 +156,20 @@ where
         self.registration.actions.push(Action::new(name, function));
         self
     }
+
+    /// Offers the kind as protocol buffers too, in all its versions, parts and actions: the form that
+    /// Go clients prefer, and the one to store for a Go server that does.
+    ///
+    /// A field has the number of its place in the struct, the first one 1, unless it states another
+    /// one with `#[schemars(extend("x-protobuf-number" = 7))]`. A number is a promise to every client
+    /// and to what is stored: put new fields last, and where a field goes or moves state the numbers
+    /// of those behind it. A kind whose types have no form in protocol buffers is answered as one
+    /// that does not offer them, and the log says why.
+    /// See [protobuf in Kubernetes](https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding).
+    pub fn protobuf(mut self) -> Self {
+        self.registration.protobuf = true;
+        self
+    }
 }
 
 impl<K: Hub + CustomResourceExt> Default for Kind<K>
@@ -171,14 +189,28 @@ impl<K> From<Kind<K>> for Registration {
 
 impl Registration {
     /// The resource, with its store where it has one.
-    pub(crate) fn into_resource(self, storage: &Arc<dyn Storage>, root: &str) -> Resource {
-        let kind = Arc::new(self.kind);
-        let backing = match self.rest {
+    pub(crate) fn into_resource(
+        self,
+        storage: &Arc<dyn Storage>,
+        root: &str,
+        media: StorageMediaType,
+    ) -> Resource {
+        let Self { mut kind, status, mut parts, mut actions, rest, protobuf } = self;
+        if protobuf {
+            let bodies = parts.iter_mut().map(|part| &mut part.body);
+            let bodies = bodies.chain(actions.iter_mut().map(|action| &mut action.body));
+            let versions = kind.versions.iter_mut().map(|version| &mut version.protobuf);
+            versions.chain(bodies.map(|body| &mut body.protobuf)).for_each(LazyCodec::offer);
+        }
+        let kind = Arc::new(kind);
+        let backing = match rest {
             Some(rest) => Backing::Rest(rest),
-            None => Backing::Store(Store::new(Arc::clone(&kind), Arc::clone(storage), root)),
+            None => {
+                let (kind, storage) = (Arc::clone(&kind), Arc::clone(storage));
+                Backing::Store(Store::new(kind, storage, root, media))
+            }
         };
         let typings = kind.versions.iter().map(|_| LazyTyping::new()).collect();
-        let Self { status, parts, actions, .. } = self;
         Resource { kind, backing, status, parts, actions, typings }
     }
 }

@@ -82,6 +82,8 @@ pub use options::AuthorizationOptions;
 pub use options::DelegationOptions;
 pub use options::Options;
 pub use options::ServingOptions;
+pub use options::StorageMediaType;
+pub use options::StorageOptions;
 pub use part::Call;
 pub use pintle_meta::Cell;
 pub use pintle_meta::Columns;

@@ -8,12 +8,14 @@ use crate::request::{query_flag, query_value};
 use http::HeaderMap;
 use http::header::{ACCEPT, USER_AGENT};
 use pintle_meta::Status;
+use pintle_meta::protobuf::LazyCodec;
 
 /// A format of bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
     Json,
     Yaml,
+    Protobuf,
 }
 
 impl Media {
@@ -22,6 +24,15 @@ impl Media {
         match self {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
+            Self::Protobuf => PROTOBUF,
+        }
+    }
+
+    /// The value of `Content-Type` of a watch.
+    pub(crate) fn stream_type(self) -> &'static str {
+        match self {
+            Self::Json | Self::Yaml => "application/json",
+            Self::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
         }
     }
 }
@@ -44,6 +55,28 @@ pub(crate) enum Transforms {
     All,
 }
 
+/// What a path can answer with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    pub transforms: Transforms,
+    /// The kind and its form in protocol buffers, which not every kind has; none where it is known
+    /// that there is one.
+    pub kind: Option<(&'a str, &'a LazyCodec)>,
+}
+
+impl Offer<'_> {
+    /// What every path can answer with, as a status comes in every format.
+    pub(crate) const PLAIN: Self = Self { transforms: Transforms::None, kind: None };
+
+    fn has_protobuf(&self) -> bool {
+        let Some((kind, codec)) = self.kind else { return true };
+        if let Some(why) = codec.complaint() {
+            tracing::error!(kind, why, "the kind is not served as protobuf");
+        }
+        codec.is_offered() && codec.codec().is_ok()
+    }
+}
+
 /// The format that a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
@@ -59,14 +92,24 @@ impl Format {
     pub(crate) const JSON: Self =
         Self { media: Media::Json, pretty: false, transform: Transform::None, beta: false };
 
+    /// Whether a list of this format is put together from pieces.
+    pub(crate) fn is_streamed(self) -> bool {
+        match self.media {
+            Media::Json => !self.pretty,
+            Media::Yaml => false,
+            Media::Protobuf => true,
+        }
+    }
+
     /// The same format without the transformation, for a `Status`.
     pub(crate) fn untransformed(self) -> Self {
         Self { transform: Transform::None, ..self }
     }
 }
 
-const ROUTE_TYPES: [&str; 3] =
-    ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+/// The media type of protocol buffers.
+pub(crate) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+const ROUTE_TYPES: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
 const ROUTE_MESSAGE: &str = "406: Not Acceptable\n\nAvailable representations: application/json, \
     application/yaml, application/vnd.kubernetes.protobuf";
 /// What a path that may be watched has to offer besides.
@@ -96,7 +139,7 @@ pub(crate) fn route(headers: &HeaderMap, streams: bool) -> Result<(), Status> {
 pub(crate) fn format(
     headers: &HeaderMap,
     query: &[(String, String)],
-    transforms: Transforms,
+    offer: Offer<'_>,
 ) -> Result<Format, Status> {
     let pretty = match query_value(query, "pretty") {
         Some(_) => query_flag(query, "pretty"),
@@ -106,10 +149,23 @@ pub(crate) fn format(
     let mut clauses: Vec<Clause<'_>> =
         accept.split(',').take(ACCEPT_CLAUSES_MAX).map(Clause::parse).collect();
     clauses.sort_by(|a, b| b.quality.total_cmp(&a.quality));
-    let chosen = clauses.iter().find_map(|clause| clause.format(transforms));
-    let mut format = chosen.ok_or_else(|| Status::not_acceptable(HANDLER_MESSAGE))?;
+    let chosen = clauses.iter().find_map(|clause| clause.format(offer));
+    let mut format = chosen.ok_or_else(|| match offer.kind {
+        Some((kind, _)) if clauses.iter().any(|c| c.media == PROTOBUF && !c.transforms) => {
+            not_marshalable(kind)
+        }
+        _ => Status::not_acceptable(HANDLER_MESSAGE),
+    })?;
     format.pretty |= pretty;
     Ok(format)
+}
+
+/// 406: there are no protocol buffers of a kind.
+pub(crate) fn not_marshalable(kind: &str) -> Status {
+    Status::not_acceptable(format!(
+        "object {kind} does not implement the protobuf marshalling interface and cannot be encoded \
+         to a protobuf message"
+    ))
 }
 
 fn accept(headers: &HeaderMap) -> Option<&str> {
@@ -156,10 +212,12 @@ impl<'a> Clause<'a> {
     }
 
     /// The format of this clause, where it can be served.
-    fn format(&self, transforms: Transforms) -> Option<Format> {
+    fn format(&self, offer: Offer<'_>) -> Option<Format> {
+        let transforms = offer.transforms;
         let media = match self.media {
             "application/json" | "application/*" | "*/*" => Media::Json,
             "application/yaml" => Media::Yaml,
+            PROTOBUF if offer.has_protobuf() => Media::Protobuf,
             _ => return None,
         };
         let beta = self.version == "v1beta1";
@@ -168,7 +226,11 @@ impl<'a> Clause<'a> {
             _ if transforms == Transforms::None || !matches!(self.version, "v1" | "v1beta1") => {
                 return None;
             }
-            ("Table", "meta.k8s.io") if transforms == Transforms::All => Transform::Table,
+            ("Table", "meta.k8s.io")
+                if transforms == Transforms::All && media != Media::Protobuf =>
+            {
+                Transform::Table
+            }
             ("PartialObjectMetadata", "meta.k8s.io") => Transform::Partial,
             ("PartialObjectMetadataList", "meta.k8s.io") => Transform::PartialList,
             _ => return None,
@@ -182,9 +244,18 @@ mod tests {
     use super::*;
 
     fn check(accept: &str, want: Result<(Media, Transform), u16>) {
+        check_of(None, accept, want);
+    }
+
+    fn check_of(
+        kind: Option<(&str, &LazyCodec)>,
+        accept: &str,
+        want: Result<(Media, Transform), u16>,
+    ) {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        let got = route(&headers, true).and_then(|()| format(&headers, &[], Transforms::All));
+        let offer = Offer { transforms: Transforms::All, kind };
+        let got = route(&headers, true).and_then(|()| format(&headers, &[], offer));
         let got = got.map(|f| (f.media, f.transform)).map_err(|status| status.code);
         assert_eq!(got, want, "{accept}");
     }
@@ -197,10 +268,15 @@ mod tests {
         check("text/csv", Err(406));
         check("application/yaml", Ok((Media::Yaml, Transform::None)));
         check("application/json;q=0.1,application/yaml", Ok((Media::Yaml, Transform::None)));
-        check(
-            "application/vnd.kubernetes.protobuf,application/json",
-            Ok((Media::Json, Transform::None)),
-        );
+        let both = "application/vnd.kubernetes.protobuf,application/json";
+        check(both, Ok((Media::Protobuf, Transform::None)));
+        let kind = Some(("Pod", &LazyCodec::of::<k8s_openapi::api::core::v1::Pod>()));
+        check_of(kind, both, Ok((Media::Json, Transform::None)));
+        check_of(kind, "application/vnd.kubernetes.protobuf", Err(406));
+        let partial =
+            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+        check(partial, Ok((Media::Protobuf, Transform::Partial)));
+        check("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", Err(406));
         check(
             "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
             Ok((Media::Json, Transform::Table)),

@@ -7,6 +7,7 @@ mod authentication;
 mod authorization;
 mod delegation;
 mod serving;
+mod storage;
 
 use std::env;
 use std::ffi::OsString;
@@ -25,6 +26,7 @@ pub use authentication::AuthenticationOptions;
 pub use authorization::AuthorizationOptions;
 pub use delegation::DelegationOptions;
 pub use serving::ServingOptions;
+pub use storage::{StorageMediaType, StorageOptions};
 
 /// The exit code for a command line that makes no sense.
 const USAGE: u8 = 2;
@@ -88,6 +90,10 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS", help_heading = "Storage")]
     pub storage: Option<String>,
 
+    /// How objects are stored.
+    #[command(flatten)]
+    pub stored: StorageOptions,
+
     /// The folder of what this server keeps [default: this program's folder in $XDG_DATA_HOME or
     /// ~/.local/share]
     #[arg(long, value_name = "FOLDER", help_heading = "Storage")]
@@ -150,6 +156,7 @@ impl Default for Options {
             tls_private_key_file: None,
             serving: ServingOptions::default(),
             storage: None,
+            stored: StorageOptions::default(),
             data_dir: None,
             kubeconfig_out: None,
             anonymous_auth: true,

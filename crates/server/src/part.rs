@@ -4,6 +4,7 @@ use crate::typing::LazyTyping;
 use async_trait::async_trait;
 use pintle_meta::kind::{of, of_mut};
 use pintle_meta::object::Served;
+use pintle_meta::protobuf::LazyCodec;
 use pintle_meta::{Hub, Object, Request, Status, decode, encode, kind};
 use serde_json::Value;
 use std::fmt;
@@ -53,6 +54,7 @@ pub(crate) struct BodyKind {
     pub encode: fn(&dyn Object, Option<u64>) -> Result<encode::Encoded, encode::Error>,
     pub zero: fn() -> Value,
     pub schema: fn() -> Value,
+    pub protobuf: LazyCodec,
 }
 
 impl BodyKind {
@@ -71,6 +73,7 @@ impl BodyKind {
             },
             zero: kind::zero::<B>,
             schema: kind::schema::<B>,
+            protobuf: LazyCodec::of::<B>(),
         }
     }
 }

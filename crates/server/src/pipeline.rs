@@ -13,7 +13,7 @@ use crate::deadline;
 use crate::discovery::Discovery;
 use crate::health::Health;
 use crate::metrics::{self, Metrics};
-use crate::negotiate::{self, Format, Transforms};
+use crate::negotiate::{self, Format, Offer, Transforms};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
 use crate::request::{ResourcePath, Target, query_flag, query_pairs, query_value};
@@ -89,8 +89,7 @@ async fn serve(
     let path = parts.uri.path();
     let query = query_pairs(parts.uri.query());
     let target = Target::of(path);
-    let format =
-        negotiate::format(&parts.headers, &query, Transforms::None).unwrap_or(Format::JSON);
+    let format = negotiate::format(&parts.headers, &query, Offer::PLAIN).unwrap_or(Format::JSON);
     let refuse = |status: Status| respond::status(&status, format);
 
     let time = match deadline::of(&query) {
@@ -173,7 +172,7 @@ async fn resource(
 
 /// The format of errors, which are never transformed: the first one that can be had as it is.
 fn plain_format(asked: &Asking) -> Format {
-    negotiate::format(&asked.parts.headers, &asked.query, Transforms::None).unwrap_or(Format::JSON)
+    negotiate::format(&asked.parts.headers, &asked.query, Offer::PLAIN).unwrap_or(Format::JSON)
 }
 
 /// Answers a request for a resource that is there.
@@ -190,9 +189,11 @@ async fn resource_found(
         Some(name) if name == "status" => Transforms::All,
         Some(_) => Transforms::Metadata,
     };
+    let kind = resource.wire_kind(version, at.subresource.as_deref());
+    let offer = Offer { transforms, kind: Some(kind) };
     let streams = asked.parts.method == Method::GET && at.name.is_none();
     let format = match negotiate::route(&asked.parts.headers, streams)
-        .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, transforms))
+        .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, offer))
     {
         Ok(format) => format,
         Err(status) => return respond::status(&status, plain),

@@ -4,6 +4,7 @@ use crate::part::{Action, Part, StatusPart};
 use crate::rest::AnyRest;
 use crate::store::Store;
 use crate::typing::{LazyTyping, Typing};
+use pintle_meta::protobuf::LazyCodec;
 use pintle_meta::{GroupResource, KindInfo};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,6 +76,22 @@ impl Resource {
             return Some(Subresource::Part(part));
         }
         self.actions.iter().find(|action| action.name == name).map(Subresource::Action)
+    }
+
+    /// The kind that a path shows, and its form in protocol buffers.
+    pub(crate) fn wire_kind(
+        &self,
+        version: usize,
+        subresource: Option<&str>,
+    ) -> (&str, &LazyCodec) {
+        match subresource.and_then(|name| self.subresource(version, name)) {
+            Some(
+                Subresource::Part(Part { body, .. }) | Subresource::Action(Action { body, .. }),
+            ) => (&body.kind, &body.protobuf),
+            Some(Subresource::Status(_)) | None => {
+                (&self.kind.kind, &self.kind.versions[version].protobuf)
+            }
+        }
     }
 
     /// A part whose kind belongs to the group is served in the version of its kind, one from

@@ -1,10 +1,12 @@
 //! What a verb answers, before it has a format.
 
 use crate::cache::{Entry, Slice};
-use crate::shape::Shape;
+use crate::negotiate::Media;
+use crate::shape::{Shape, protobuf};
 use bytes::Bytes;
 use futures::Stream;
 use pintle_meta::Status;
+use pintle_meta::protobuf::LazyCodec;
 use pintle_storage::Revision;
 use serde::Serialize;
 use std::pin::Pin;
@@ -17,7 +19,7 @@ pub(crate) enum Reply {
     /// A list of such objects.
     List(List),
     /// An object of another kind, as compact JSON without a line feed.
-    Other { code: u16, json: Vec<u8> },
+    Other { code: u16, json: Vec<u8>, protobuf: LazyCodec },
     /// No object, but a result.
     Status(Status),
     /// Events as they come, already framed.
@@ -68,11 +70,34 @@ impl List {
         serde_json::to_vec(&meta).unwrap_or_default()
     }
 
-    /// The list as pieces of JSON, made one by one: memory does not grow with the list.
-    pub(crate) fn pieces(self, shape: Shape) -> Box<dyn Iterator<Item = Bytes> + Send> {
+    /// How long the items are as protocol buffers: a message says its length first.
+    fn protobuf_length(&self, shape: &Shape) -> Result<usize, Status> {
+        let add = |sum: usize, entry: &Arc<Entry>| match shape.protobuf_item_length(entry) {
+            Some(length) => Ok(sum + length),
+            None => Err(protobuf::unfit(&entry.key, entry.revision)),
+        };
+        match &self.entries {
+            Entries::Picked(entries) => entries.iter().try_fold(0, add),
+            Entries::Shared(slice) => slice.iter().filter(|e| !e.removed).try_fold(0, add),
+        }
+    }
+
+    /// The list in pieces, made one by one: memory does not grow with the list.
+    ///
+    /// # Errors
+    /// 500 where an item has no form in protocol buffers.
+    pub(crate) fn pieces(
+        self,
+        shape: Shape,
+    ) -> Result<Box<dyn Iterator<Item = Bytes> + Send>, Status> {
         let mut head = Vec::with_capacity(PIECE_BYTES);
-        shape.list_head(&self.metadata(), &mut head);
-        match self.entries {
+        if shape.media == Media::Protobuf {
+            let length = self.protobuf_length(&shape)?;
+            shape.protobuf_list_head(&self.metadata(), length, &mut head);
+        } else {
+            shape.list_head(&self.metadata(), &mut head);
+        }
+        Ok(match self.entries {
             Entries::Picked(entries) => {
                 let mut entries = entries.into_iter();
                 Box::new(join(head, shape, move |shape, out| {
@@ -92,7 +117,7 @@ impl List {
                     Some(())
                 }))
             }
-        }
+        })
     }
 }
 
@@ -112,7 +137,7 @@ where
         while out.len() < PIECE_BYTES {
             let end = out.len();
             if !first {
-                out.push(b',');
+                out.extend_from_slice(shape.separator());
             }
             if next(&shape, &mut out).is_none() {
                 out.truncate(end);

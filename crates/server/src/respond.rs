@@ -2,13 +2,14 @@
 
 use crate::authz::sanitized;
 use crate::body::Body;
-use crate::negotiate::{Format, Media, Transform};
+use crate::negotiate::{self, Format, Media, Transform};
 use crate::pretty;
 use crate::reply::{List, Reply};
-use crate::shape::Shape;
+use crate::shape::{Shape, protobuf};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
+use pintle_meta::protobuf::{Codec, known};
 use pintle_meta::{Status, json, yaml};
 
 /// Makes the HTTP answer of a verb's result.
@@ -19,8 +20,14 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Bod
                 return status(&partial_mismatch(&shape.kind.kind, false), format);
             }
             let mut out = Vec::with_capacity(entry.size() + 1);
+            if format.media == Media::Protobuf {
+                return match shape.protobuf(&entry, &mut out) {
+                    Some(()) => response(code, format.media.content_type(), Body::full(out)),
+                    None => status(&protobuf::unfit(&entry.key, entry.revision), format),
+                };
+            }
             shape.object(&entry, &mut out);
-            document(code, out, format)
+            document(code, out, format, None)
         }
         Reply::List(list) => {
             if format.transform == Transform::Partial {
@@ -28,31 +35,36 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Bod
             }
             self::list(list, format, shape.clone())
         }
-        Reply::Other { code, json } if format.transform == Transform::Partial => {
-            document(code, shape.metadata_of(&json), format)
+        Reply::Other { code, json, .. } if format.transform == Transform::Partial => {
+            document(code, shape.metadata_of(&json), format, Some(&known::PARTIAL_CODEC))
         }
         Reply::Other { json, .. } if format.transform == Transform::PartialList => {
             let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
             let kind = document["kind"].as_str().unwrap_or_default();
             status(&partial_mismatch(kind, false), format)
         }
-        Reply::Other { code, json } => document(code, json, format),
+        Reply::Other { code, json, protobuf } => {
+            document(code, json, format, protobuf.codec().ok())
+        }
         Reply::Status(success) => status(&success, format),
-        Reply::Watch(stream) => response(200, Media::Json.content_type(), Body::Stream(stream)),
+        Reply::Watch(stream) => response(200, format.media.stream_type(), Body::Stream(stream)),
     }
 }
 
 fn list(list: List, format: Format, shape: Shape) -> Response<Body> {
-    let pieces = list.pieces(shape);
-    if format.media == Media::Json && !format.pretty {
-        return response(200, Media::Json.content_type(), Body::Pieces(pieces));
+    let pieces = match list.pieces(shape) {
+        Ok(pieces) => pieces,
+        Err(failure) => return status(&failure, format),
+    };
+    if format.is_streamed() {
+        return response(200, format.media.content_type(), Body::Pieces(pieces));
     }
     let mut whole = Vec::new();
     for piece in pieces {
         whole.extend_from_slice(&piece);
     }
     whole.pop();
-    document(200, whole, format)
+    document(200, whole, format, None)
 }
 
 /// 406: an object was asked for as a list, or a list as an object.
@@ -71,16 +83,33 @@ pub(crate) fn status(status: &Status, format: Format) -> Response<Body> {
     if json::write(&mut out, status).is_err() {
         out = br#"{"kind":"Status","apiVersion":"v1","status":"Failure","code":500}"#.to_vec();
     }
-    let mut response = document(status.code, out, format.untransformed());
+    let codec = Some(&known::STATUS_CODEC);
+    let mut response = document(status.code, out, format.untransformed(), codec);
     if let Some(seconds) = status.retry_after_seconds() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-/// One document: compact JSON without a line feed, in the format asked for.
-pub(crate) fn document(code: u16, mut json: Vec<u8>, format: Format) -> Response<Body> {
+/// One document: compact JSON without a line feed, in the format asked for. Without a codec it has
+/// no form in protocol buffers.
+pub(crate) fn document(
+    code: u16,
+    mut json: Vec<u8>,
+    format: Format,
+    codec: Option<&Codec>,
+) -> Response<Body> {
     let body: Bytes = match format.media {
+        Media::Protobuf => {
+            let value = serde_json::from_slice(&json).unwrap_or_default();
+            let mut out = Vec::new();
+            if codec.and_then(|codec| protobuf::document(codec, &value, &mut out)).is_none() {
+                let failure =
+                    negotiate::not_marshalable(value["kind"].as_str().unwrap_or_default());
+                return status(&failure, Format { media: Media::Json, ..format });
+            }
+            out.into()
+        }
         Media::Json if format.pretty => pretty::indent(&json).into(),
         Media::Json => {
             json.push(b'\n');

@@ -188,7 +188,8 @@ impl Server {
         let resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
-            .map(|kind| Arc::new(kind.into_resource(&storage, STORAGE_ROOT)))
+            .map(|kind| kind.into_resource(&storage, STORAGE_ROOT, options.stored.media_type))
+            .map(Arc::new)
             .collect();
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));

@@ -3,12 +3,16 @@
 //! Everything is put together from bytes that the cache keeps; nothing is decoded here unless a
 //! version or a row is asked for the first time.
 
+pub(crate) mod protobuf;
+
 use crate::cache::Entry;
-use crate::negotiate::Transform;
+use crate::negotiate::{Media, Transform};
 use jiff::Timestamp;
-use pintle_meta::KindInfo;
 use pintle_meta::columns::Definition;
 use pintle_meta::json;
+use pintle_meta::protobuf::{envelope, known};
+use pintle_meta::{KindInfo, Status};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a table row shows of the object beside its cells.
@@ -25,6 +29,7 @@ pub(crate) struct Shape {
     pub kind: Arc<KindInfo>,
     /// The position of the version in the kind.
     pub version: usize,
+    pub media: Media,
     pub transform: Transform,
     /// Whether the transformation is `meta.k8s.io/v1beta1`.
     pub beta: bool,
@@ -56,14 +61,50 @@ impl Shape {
         }
     }
 
-    /// Writes one object as an event of a watch; a table names its columns only in the first.
-    pub(crate) fn event_object(&self, entry: &Entry, first: bool, out: &mut Vec<u8>) {
-        if !self.is_table() {
-            return self.object(entry, out);
+    /// Writes an event of a watch; a table names its columns only in the first.
+    pub(crate) fn event(&self, event: &str, entry: &Entry, first: bool, out: &mut Vec<u8>) {
+        if self.media == Media::Protobuf {
+            if self.protobuf_event(event, entry, out).is_none() {
+                let failure = protobuf::unfit(&entry.key, entry.revision);
+                self.error_event(&failure, out);
+            }
+            return;
         }
-        self.table_head(&metadata_of(entry), first, out);
-        self.row(entry, out);
-        out.extend_from_slice(b"]}");
+        event_head(event, out);
+        if self.is_table() {
+            self.table_head(&metadata_of(entry), first, out);
+            self.row(entry, out);
+            out.extend_from_slice(b"]}");
+        } else {
+            self.object(entry, out);
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Writes the event that tells how far a watch is, about an object with nothing else in it.
+    pub(crate) fn bookmark(&self, object: &Value, out: &mut Vec<u8>) {
+        if self.media == Media::Protobuf {
+            if let Ok(codec) = self.kind.versions[self.version].protobuf.codec() {
+                protobuf::document_event(codec, "BOOKMARK", object, out);
+            }
+            return;
+        }
+        event_head("BOOKMARK", out);
+        // A JSON value can be written as JSON.
+        let _ = json::write(out, object);
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Writes the event that says why a watch ends.
+    pub(crate) fn error_event(&self, status: &Status, out: &mut Vec<u8>) {
+        if self.media == Media::Protobuf {
+            let status = serde_json::to_value(status).unwrap_or_default();
+            return protobuf::document_event(&known::STATUS_CODEC, "ERROR", &status, out);
+        }
+        event_head("ERROR", out);
+        // A status is text and numbers: it cannot fail to be written.
+        let _ = json::write(out, status);
+        out.extend_from_slice(b"}\n");
     }
 
     /// The metadata of a document that is no object of the kind, on their own.
@@ -97,6 +138,9 @@ impl Shape {
 
     /// Writes one item of a list.
     pub(crate) fn item(&self, entry: &Entry, out: &mut Vec<u8>) {
+        if self.media == Media::Protobuf {
+            return self.protobuf_item(entry, out);
+        }
         match self.transform {
             Transform::Table => self.row(entry, out),
             Transform::Partial | Transform::PartialList => self.partial(entry, out),
@@ -107,9 +151,17 @@ impl Shape {
         }
     }
 
+    /// What stands between two items.
+    pub(crate) fn separator(&self) -> &'static [u8] {
+        if self.media == Media::Protobuf { b"" } else { b"," }
+    }
+
     /// Writes the end of a list. Go leaves a list that it makes of another one unset where there is
     /// nothing to put in.
     pub(crate) fn list_tail(&self, is_empty: bool, out: &mut Vec<u8>) {
+        if self.media == Media::Protobuf {
+            return envelope::end(out);
+        }
         if is_empty && self.transform != Transform::None {
             out.pop();
             out.extend_from_slice(b"null}\n");
@@ -158,6 +210,12 @@ impl Shape {
         }
         out.push(b'}');
     }
+}
+
+fn event_head(event: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"type":""#);
+    out.extend_from_slice(event.as_bytes());
+    out.extend_from_slice(br#"","object":"#);
 }
 
 fn type_meta(kind: &str, api_version: &str, out: &mut Vec<u8>) {

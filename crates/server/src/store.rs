@@ -4,6 +4,7 @@
 //! the only place where an error of the storage becomes one that a client sees.
 
 use crate::cache::{Cache, Corrupt, Entry, Key, Unreadable};
+use crate::options::StorageMediaType;
 use pintle_meta::options::ReadAt;
 use pintle_meta::{GroupResource, KindInfo, Object, Status};
 use pintle_storage::{Error, KeyValue, Revision, Storage};
@@ -17,15 +18,21 @@ pub(crate) struct Store {
     storage: Arc<dyn Storage>,
     cache: Arc<Cache>,
     prefix: String,
+    media: StorageMediaType,
 }
 
 impl Store {
     /// A store below `root`, for example `/registry`.
-    pub(crate) fn new(kind: Arc<KindInfo>, storage: Arc<dyn Storage>, root: &str) -> Self {
+    pub(crate) fn new(
+        kind: Arc<KindInfo>,
+        storage: Arc<dyn Storage>,
+        root: &str,
+        media: StorageMediaType,
+    ) -> Self {
         let prefix = format!("{root}/{}/{}/", kind.group, kind.plural).replace("//", "/");
         let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone());
         let resource = GroupResource { group: kind.group.clone(), resource: kind.plural.clone() };
-        Self { kind, resource, storage, cache, prefix }
+        Self { kind, resource, storage, cache, prefix, media }
     }
 
     /// The cache that reads come from.
@@ -82,7 +89,7 @@ impl Store {
         object: &dyn Object,
     ) -> Result<Option<Arc<Entry>>, Status> {
         let draft = self.draft(key, object, 0)?;
-        let value = draft.to_stored();
+        let value = draft.to_stored(&self.kind, self.media);
         match self.storage.create(&self.path(key), value.clone()).await {
             Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Exists(_)) => Ok(None),
@@ -98,7 +105,7 @@ impl Store {
         expected: Revision,
     ) -> Result<Option<Arc<Entry>>, Status> {
         let draft = self.draft(key, object, 0)?;
-        let value = draft.to_stored();
+        let value = draft.to_stored(&self.kind, self.media);
         match self.storage.update(&self.path(key), value.clone(), expected).await {
             Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Conflict(_)) => Ok(None),

@@ -2,6 +2,7 @@
 
 use kube::CustomResource;
 use pintle_meta::managed::{self, TypeSchema};
+use pintle_meta::protobuf::{Codec, learn};
 use pintle_meta::{Columns, Hub, KindInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ pub(super) static KIND: LazyLock<KindInfo> = LazyLock::new(KindInfo::of::<Thing>
 /// Its schema.
 pub(super) static SCHEMA: LazyLock<TypeSchema> =
     LazyLock::new(|| TypeSchema::from_json_schema(&(KIND.hub().schema)()));
+
+/// Its form in protocol buffers.
+pub(super) static CODEC: LazyLock<Codec> =
+    LazyLock::new(|| learn::<Thing>().expect("a thing has a form in protocol buffers"));
 
 /// An object of it in which nothing is set.
 static EMPTY: LazyLock<Value> = LazyLock::new(|| (KIND.hub().zero)());

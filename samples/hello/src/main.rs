@@ -33,11 +33,10 @@ fn main() -> ExitCode {
         .part(
             "config",
             |foo| v2::Config::new("", foo.spec.config.clone()),
-            |foo, config| {
-                foo.spec.config = config.spec;
-            },
+            |foo, config| foo.spec.config = config.spec,
         )
-        .action("base64", base64::base64);
+        .action("base64", base64::base64)
+        .protobuf();
     Server::new("hello-apiserver")
         .about("Foos that say something, as a Kubernetes API")
         .kind(foos)

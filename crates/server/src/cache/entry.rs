@@ -1,11 +1,14 @@
 //! An object at a revision: its encoded bytes and the little that must be known without decoding.
 
 use super::json::Json;
+use super::proto::Proto;
+use crate::options::StorageMediaType;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use jiff::Timestamp;
 use pintle_meta::columns::Row;
-use pintle_meta::{KindInfo, Object};
+use pintle_meta::protobuf::envelope;
+use pintle_meta::{KindInfo, Object, yaml};
 use pintle_storage::Revision;
 use std::fmt;
 use std::ops::Deref;
@@ -36,8 +39,9 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 struct Made {
     /// The object as JSON in the versions behind the hub; `None` where it cannot be had in one.
-    /// Another encoding, for example protobuf, has its place beside this.
     json: Box<[OnceLock<Option<Json>>]>,
+    /// The object as protocol buffers in all versions.
+    protobuf: OnceLock<Box<[OnceLock<Option<Proto>>]>>,
     row: OnceLock<Option<(Row, Option<Timestamp>)>>,
 }
 
@@ -105,11 +109,26 @@ impl fmt::Display for Corrupt {
 
 impl std::error::Error for Corrupt {}
 
-/// Decodes bytes that the storage or this cache holds.
+/// Decodes bytes that the storage or this cache holds: in whatever format and version they are.
 pub(crate) fn decode(kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, Corrupt> {
-    let value = serde_json::from_slice(bytes).map_err(|e| Corrupt(e.to_string()))?;
-    let decoded = (kind.hub().decode)(value).map_err(|e| Corrupt(e.to_string()))?;
-    Ok(decoded.object)
+    let corrupt = |why: &dyn fmt::Display| Corrupt(why.to_string());
+    let version = |name: &str| {
+        let known = kind.versions.iter().find(|version| version.api_version == name);
+        known.unwrap_or(kind.hub())
+    };
+    let (version, value) = if envelope::is(bytes) {
+        let opened = envelope::open(bytes).map_err(|e| corrupt(&e))?;
+        let version = version(&opened.api_version);
+        let codec = version.protobuf.codec().map_err(|why| corrupt(&why))?;
+        (version, codec.read(opened.raw).map_err(|e| corrupt(&e))?)
+    } else {
+        let value: serde_json::Value = match bytes.first() {
+            Some(b'{') => serde_json::from_slice(bytes).map_err(|e| corrupt(&e))?,
+            _ => yaml::decode(bytes).map_err(|e| corrupt(&e))?.value,
+        };
+        (version(value["apiVersion"].as_str().unwrap_or_default()), value)
+    };
+    Ok((version.decode)(value).map_err(|e| corrupt(&e))?.object)
 }
 
 impl Entry {
@@ -138,9 +157,25 @@ impl Entry {
         Ok(Self::with(key, encode(kind, 0, object)?, revision, false))
     }
 
-    /// The bytes to store: the hub version without a resource version, and a line feed, as the Go
-    /// library stores JSON.
-    pub(crate) fn to_stored(&self) -> Bytes {
+    /// The bytes to store: the hub version without a resource version, as the Go library stores it.
+    /// What has no form in protocol buffers is stored as JSON.
+    pub(crate) fn to_stored(&self, kind: &KindInfo, media: StorageMediaType) -> Bytes {
+        let hub = kind.hub();
+        match media {
+            StorageMediaType::Protobuf if hub.protobuf.is_offered() => {
+                if let Some(message) = self.protobuf(kind, 0) {
+                    let mut value = Vec::with_capacity(message.bytes().len() + 64);
+                    envelope::write(&hub.api_version, &kind.kind, message.bytes(), &mut value);
+                    return value.into();
+                }
+            }
+            StorageMediaType::Yaml => {
+                if let Ok(value) = serde_json::from_slice(self.bytes()) {
+                    return yaml::encode(&value).into();
+                }
+            }
+            StorageMediaType::Json | StorageMediaType::Protobuf => {}
+        }
         let mut value = Vec::with_capacity(self.bytes().len() + 1);
         value.extend_from_slice(self.bytes());
         value.push(b'\n');
@@ -167,7 +202,7 @@ impl Entry {
     fn made(&self, kind: &KindInfo) -> &Arc<Made> {
         self.made.get_or_init(|| {
             let json = (1..kind.versions.len()).map(|_| OnceLock::new()).collect();
-            Arc::new(Made { json, row: OnceLock::new() })
+            Arc::new(Made { json, protobuf: OnceLock::new(), row: OnceLock::new() })
         })
     }
 
@@ -195,6 +230,19 @@ impl Entry {
         let mut out = Vec::with_capacity(self.size());
         json.write(self.revision, &mut out);
         serde_json::from_slice(&out).ok()
+    }
+
+    /// The object in a version, as protocol buffers to be written with this entry's revision; `None`
+    /// where it has none.
+    pub(crate) fn protobuf(&self, kind: &KindInfo, version: usize) -> Option<&Proto> {
+        let make = || {
+            let codec = kind.versions[version].protobuf.codec().ok()?;
+            let value = serde_json::from_slice(self.json(kind, version)?.bytes()).ok()?;
+            let made = Proto::new(codec, &value);
+            made.inspect_err(|error| tracing::error!(key = %self.key, %error, "no protobuf")).ok()
+        };
+        let empty = || kind.versions.iter().map(|_| OnceLock::new()).collect();
+        self.made(kind).protobuf.get_or_init(empty)[version].get_or_init(make).as_ref()
     }
 
     /// The object in the hub version, as JSON without a resource version: what is stored.

@@ -10,6 +10,7 @@ mod entry;
 mod feed;
 mod history;
 mod json;
+mod proto;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -13,6 +13,8 @@ pub(crate) mod etag;
 mod tests;
 
 use crate::catalog::{Catalog, Group};
+use crate::negotiate::PROTOBUF;
+use crate::shape::protobuf;
 use accept::Clause;
 use bytes::Bytes;
 use documents::{ApiGroup, ApiGroupDiscoveryList, ApiGroupList, ApiResourceList, ApiVersions};
@@ -20,6 +22,7 @@ use etag::ETag;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, USER_AGENT, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use pintle_meta::protobuf::known;
 use pintle_meta::{Status, yaml};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -163,15 +166,17 @@ enum Style {
     Json,
     Indented,
     Yaml,
+    Protobuf,
 }
 
 impl Style {
-    const COUNT: usize = 3;
+    const COUNT: usize = 4;
 
     fn content_type(self) -> &'static str {
         match self {
             Self::Json | Self::Indented => "application/json",
             Self::Yaml => "application/yaml",
+            Self::Protobuf => PROTOBUF,
         }
     }
 
@@ -181,6 +186,10 @@ impl Style {
                 "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
             }
             Self::Yaml => "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            Self::Protobuf => {
+                "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;\
+                 as=APIGroupDiscoveryList"
+            }
         }
     }
 
@@ -195,6 +204,12 @@ impl Style {
             }),
             Self::Indented => serde_json::to_vec_pretty(document),
             Self::Yaml => serde_json::to_value(document).map(|value| yaml::encode(&value).into()),
+            Self::Protobuf => serde_json::to_value(document).map(|value| {
+                let mut out = Vec::new();
+                let codec = known::codec(value["kind"].as_str().unwrap_or_default());
+                codec.and_then(|codec| protobuf::document(codec, &value, &mut out));
+                out
+            }),
         };
         written.unwrap_or_default().into()
     }
@@ -232,6 +247,8 @@ impl Format {
             if pretty { Style::Indented } else { Style::Json }
         } else if clause.takes("application", "yaml") {
             Style::Yaml
+        } else if clause.takes("application", "vnd.kubernetes.protobuf") {
+            Style::Protobuf
         } else {
             return None;
         };

@@ -229,12 +229,11 @@ fn formats() {
     check("*/*", Ok("application/json"));
     check("application/json", Ok("application/json"));
     check("text/html,application/xml;q=0.9,*/*;q=0.8", Ok("application/json"));
-    check("application/vnd.kubernetes.protobuf,application/json", Ok("application/json"));
+    check("application/vnd.kubernetes.protobuf,application/json", Ok(PROTOBUF));
     check(&format!("application/json;q=0.5,{AGGREGATED}"), Ok(AGGREGATED));
     check(&format!("application/json,{AGGREGATED}"), Ok("application/json"));
     check(&format!("{AGGREGATED_BETA},application/json"), Ok("application/json"));
     check(AGGREGATED_BETA, Err(NOT_SERVED));
-    check("application/vnd.kubernetes.protobuf", Err(NOT_SERVED));
     check("text/plain", Err(NOT_ROUTED));
     let group = ask(&discovery, "/apis/hello.zeng.dev", &[("accept", AGGREGATED)]).unwrap();
     assert_eq!(group.status(), 406);

@@ -1,9 +1,11 @@
 //! Bodies of requests: bytes to an object of the kind that the path names.
 
 use super::Context;
+use crate::negotiate::PROTOBUF;
 use pintle_meta::decode::{self, Decoded};
 use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::options::FieldValidation;
+use pintle_meta::protobuf::{LazyCodec, envelope, known};
 use pintle_meta::{Object, Status, yaml};
 use serde_json::Value;
 
@@ -13,6 +15,7 @@ pub(super) struct Expected<'a> {
     pub kind: &'a str,
     pub api_version: &'a str,
     pub decode: fn(Value) -> Result<Decoded, decode::Error>,
+    pub protobuf: &'a LazyCodec,
 }
 
 impl<'a> Expected<'a> {
@@ -23,6 +26,7 @@ impl<'a> Expected<'a> {
             kind: &cx.resource.kind.kind,
             api_version: &version.api_version,
             decode: version.decode,
+            protobuf: &version.protobuf,
         }
     }
 
@@ -47,6 +51,10 @@ pub(super) fn object(
     expected: Expected<'_>,
     validation: Option<FieldValidation>,
 ) -> Result<Box<dyn Object>, Status> {
+    if media_type(cx) == PROTOBUF {
+        let parsed = protobuf(cx, expected)?;
+        return from_parsed(cx, expected, parsed, |_, _| Vec::new(), validation);
+    }
     let parsed = parse(cx, expected.kind)?;
     if is_yaml(cx) {
         let copy = Parsed { value: parsed.value.clone(), duplicates: parsed.duplicates.clone() };
@@ -132,8 +140,11 @@ fn media_type(cx: &Context) -> String {
 
 /// Refuses a body in a format that is not read, before anything else is looked at.
 pub(super) fn check_media_type(cx: &Context) -> Result<(), Status> {
+    let subresource = Some(cx.request.subresource.as_str()).filter(|name| !name.is_empty());
+    let (_, codec) = cx.resource.wire_kind(cx.version, subresource);
     match media_type(cx).as_str() {
         "application/json" | "application/yaml" => Ok(()),
+        PROTOBUF if codec.is_offered() && codec.codec().is_ok() => Ok(()),
         _ => Err(unknown_format()),
     }
 }
@@ -145,8 +156,57 @@ fn unknown_format() -> Status {
     )
 }
 
+/// Reads the body as an object in protocol buffers; what the envelope says is of more weight than what
+/// is in it.
+fn protobuf(cx: &Context, expected: Expected<'_>) -> Result<Parsed, Status> {
+    let codec = expected.protobuf;
+    let codec = codec.codec().ok().filter(|_| codec.is_offered()).ok_or_else(unknown_format)?;
+    let opened = open(cx, expected.kind)?;
+    let text = |text: &str, fallback: &str| -> Value {
+        if text.is_empty() { fallback.into() } else { text.into() }
+    };
+    let kind = text(&opened.kind, expected.kind);
+    let api_version = text(&opened.api_version, expected.api_version);
+    // An object of another type is refused for what it is, not for what is in it.
+    let value = match kind == expected.kind && api_version == expected.api_version {
+        true => codec.read(opened.raw).map_err(|e| expected.cannot(e))?,
+        false => Value::Object(serde_json::Map::new()),
+    };
+    Ok(typed(value, kind, api_version))
+}
+
+/// Reads the body as the options of a deletion in protocol buffers.
+fn protobuf_options(cx: &Context) -> Result<Parsed, Status> {
+    let opened = open(cx, "DeleteOptions")?;
+    let version = opened.api_version.rsplit('/').next().unwrap_or_default();
+    let cannot = |e| cannot("DeleteOptions", version, "DeleteOptions", e);
+    let value = known::DELETE_OPTIONS_CODEC.read(opened.raw).map_err(cannot)?;
+    Ok(typed(value, opened.kind.into(), opened.api_version.into()))
+}
+
+fn open<'a>(cx: &'a Context, kind: &str) -> Result<envelope::Opened<'a>, Status> {
+    envelope::open(&cx.body).map_err(|e| unrecognized(cx, kind, &e.to_string()))
+}
+
+fn typed(mut value: Value, kind: Value, api_version: Value) -> Parsed {
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("kind".to_owned(), kind);
+        fields.insert("apiVersion".to_owned(), api_version);
+    }
+    Parsed { value, duplicates: Vec::new() }
+}
+
+/// Reads the body as the options of a deletion.
+pub(super) fn delete_options(cx: &Context) -> Result<Value, Status> {
+    let parsed = match media_type(cx) == PROTOBUF {
+        true => protobuf_options(cx),
+        false => parse(cx, "DeleteOptions"),
+    };
+    parsed.map(|parsed| parsed.value)
+}
+
 /// Reads the body as JSON or YAML.
-pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
+fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
     let result = match media_type(cx).as_str() {
         "application/json" => json::parse(&cx.body)
             .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
@@ -154,12 +214,14 @@ pub(super) fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
         "application/yaml" => yaml::decode(&cx.body).map_err(|e| e.to_string()).and_then(an_object),
         _ => return Err(unknown_format()),
     };
-    result.map_err(|why| {
-        let start = beginning(&cx.body);
-        Status::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): {why} ({start})"
-        ))
-    })
+    result.map_err(|why| unrecognized(cx, kind, &why))
+}
+
+fn unrecognized(cx: &Context, kind: &str, why: &str) -> Status {
+    let start = beginning(&cx.body);
+    Status::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {why} ({start})"
+    ))
 }
 
 fn an_object(parsed: Parsed) -> Result<Parsed, String> {

@@ -17,6 +17,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
         kind: &action.body.kind,
         api_version: &action.body.api_version,
         decode: action.body.decode,
+        protobuf: &action.body.protobuf,
     };
     let mut body = body::object(cx, expected, options.field_validation)?;
     create::own_namespace(cx, body.meta_mut())?;
@@ -34,7 +35,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     let answer = action.call.call(call, body).await?;
     let encoded = (action.body.encode)(answer.as_ref(), None);
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
-    Ok(Reply::Other { code: 201, json })
+    Ok(Reply::Other { code: 201, json, protobuf: action.body.protobuf.clone() })
 }
 
 /// A body may leave out the name of the path, but not contradict it.

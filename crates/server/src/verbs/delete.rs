@@ -38,7 +38,7 @@ pub(super) fn options(cx: &Context) -> Result<DeleteOptions, Status> {
     if cx.body.is_empty() {
         return DeleteOptions::from_query(&cx.query);
     }
-    DeleteOptions::from_body(&body::parse(cx, "DeleteOptions")?.value)
+    DeleteOptions::from_body(&body::delete_options(cx)?)
 }
 
 /// What became of an object that was to be deleted.

@@ -29,7 +29,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     let part_object = (part.get)(object.as_ref());
     let encoded = (part.body.encode)(part_object.as_ref(), Some(entry.revision));
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
-    Ok(Reply::Other { code: 200, json })
+    Ok(Reply::Other { code: 200, json, protobuf: part.body.protobuf.clone() })
 }
 
 fn read_at(cx: &Context) -> Result<ReadAt, Status> {

@@ -131,6 +131,7 @@ impl Context {
         Ok(Shape {
             kind: Arc::clone(&self.resource.kind),
             version: self.version,
+            media: self.format.media,
             transform: self.format.transform,
             beta: self.format.beta,
             include,

@@ -57,6 +57,7 @@ pub(super) fn expected(part: &Part) -> Expected<'_> {
         kind: &part.body.kind,
         api_version: &part.body.api_version,
         decode: part.body.decode,
+        protobuf: &part.body.protobuf,
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) fn show(part: &Part, store: &Store, reply: Reply) -> Result<Reply, St
     let shown = (part.get)(object.as_ref());
     let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
-    Ok(Reply::Other { code, json })
+    Ok(Reply::Other { code, json, protobuf: part.body.protobuf.clone() })
 }
 
 /// The name in the body must be that of the path.

@@ -34,7 +34,7 @@ const PIECE_BYTES: usize = 64 << 10;
 pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> {
     let options = ListOptions::from_query(&cx.query)?;
     let selection = Selection::new(cx, &options)?;
-    if cx.format.media != Media::Json || cx.format.transform == Transform::PartialList {
+    if cx.format.media == Media::Yaml || cx.format.transform == Transform::PartialList {
         let accepted = "only the following media types are accepted: \
                         application/json;stream=watch, \
                         application/vnd.kubernetes.protobuf;stream=watch";
@@ -61,13 +61,13 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         if version > store.freshen(ReadAt::Any).await? {
             let newest = store.freshen(ReadAt::Latest).await?;
             if version > newest {
-                return Ok(too_old(version, newest));
+                return Ok(too_old(&shape, version, newest));
             }
         }
         (None, version)
     };
     let Some(watcher) = store.cache().watch_after(from) else {
-        return Ok(too_old(from, store.cache().floor()));
+        return Ok(too_old(&shape, from, store.cache().floor()));
     };
     let time = match options.timeout_seconds.and_then(|s| u64::try_from(s).ok()) {
         Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
@@ -112,17 +112,15 @@ fn next_wake(end: Instant, bookmarks: bool) -> Instant {
 
 /// A watch that starts where nothing is known, or no longer, gets one event that says so; the
 /// client lists again. In Kubernetes a version of the future just waits: it keeps its storage.
-fn too_old(from: Revision, known: Revision) -> Reply {
-    let status = Status::expired(format!("too old resource version: {from} ({known})"));
-    let piece = error_event(&status);
+fn too_old(shape: &Shape, from: Revision, known: Revision) -> Reply {
+    let piece = too_old_event(shape, from, known);
     Reply::Watch(Box::pin(stream::once(async move { piece })))
 }
 
-fn error_event(status: &Status) -> Bytes {
-    let mut out = br#"{"type":"ERROR","object":"#.to_vec();
-    // A status is text and numbers: it cannot fail to be written.
-    let _ = pintle_meta::json::write(&mut out, status);
-    out.extend_from_slice(b"}\n");
+fn too_old_event(shape: &Shape, from: Revision, known: Revision) -> Bytes {
+    let status = Status::expired(format!("too old resource version: {from} ({known})"));
+    let mut out = Vec::new();
+    shape.error_event(&status, &mut out);
     out.into()
 }
 
@@ -172,9 +170,7 @@ impl Watching {
                     }
                     Err(Lagged) => {
                         self.over = true;
-                        let floor = self.watcher.floor();
-                        let why = format!("too old resource version: {} ({floor})", self.seen);
-                        return Some(error_event(&Status::expired(why)));
+                        return Some(too_old_event(&self.shape, self.seen, self.watcher.floor()));
                     }
                 },
             }
@@ -238,11 +234,7 @@ impl Watching {
     }
 
     fn event(&mut self, kind: &str, entry: &Entry, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#"{"type":""#);
-        out.extend_from_slice(kind.as_bytes());
-        out.extend_from_slice(br#"","object":"#);
-        self.shape.event_object(entry, std::mem::take(&mut self.first), out);
-        out.extend_from_slice(b"}\n");
+        self.shape.event(kind, entry, std::mem::take(&mut self.first), out);
     }
 
     /// An object with nothing in it: what a bookmark carries beside its resource version.
@@ -266,8 +258,6 @@ impl Watching {
         if initial_end {
             object["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true".into();
         }
-        let event = json!({ "type": "BOOKMARK", "object": object });
-        out.extend_from_slice(event.to_string().as_bytes());
-        out.push(b'\n');
+        self.shape.bookmark(&object, out);
     }
 }

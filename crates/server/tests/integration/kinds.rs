@@ -87,7 +87,7 @@ impl Hub for Note {
 pub(crate) fn server() -> Server {
     Server::new("test-apiserver")
         .kind(Kind::<Widget>::new())
-        .kind(Kind::<Task>::new().status())
+        .kind(Kind::<Task>::new().status().protobuf())
         .kind(Kind::<Note>::new())
 }
 

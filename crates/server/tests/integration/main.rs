@@ -8,6 +8,7 @@ mod harness;
 mod kinds;
 mod kube_rs;
 mod panic;
+mod protobuf;
 mod rest;
 mod status;
 mod watch;
