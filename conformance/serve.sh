@@ -3,7 +3,7 @@
 # ready, runs the command given, or waits for Ctrl-C if there is none. Both processes
 # and the folder are gone afterwards, however it ends.
 #
-#   PORT=26443 ETCD_PORT=22379 ETCD_FLAGS= SERVER_FLAGS= serve.sh [COMMAND...]
+#   PORT=26443 ETCD_PORT=22379 ETCD_FLAGS= SERVER_FLAGS= REFERENCE=reference serve.sh [COMMAND...]
 #
 # The command finds BASE (the server's URL) and WORK (the folder) in its environment.
 set -eu
@@ -47,7 +47,7 @@ free "$etcd_port"
 	${ETCD_FLAGS:-} >"$WORK/etcd.log" 2>&1 &
 started="$!"
 # shellcheck disable=SC2086
-"$bin/reference" --bind-address 127.0.0.1 --secure-port "$port" --cert-dir "$WORK/certificates" \
+"$bin/${REFERENCE:-reference}" --bind-address 127.0.0.1 --secure-port "$port" --cert-dir "$WORK/certificates" \
 	--enable-etcd-storage --etcd-servers "$client" ${SERVER_FLAGS:-} >"$WORK/server.log" 2>&1 &
 started="$! $started"
 

@@ -4,7 +4,7 @@
     compare.py --scenarios FOLDER            scenario files, or recorded transcripts
     compare.py --random N [--seed S]         N made-up sequences; the same for the same seed
     options: --only I (of the random ones, or a part of a file's name), --keep FOLDER (failing
-             sequences as scenario files), --go FOLDER (bin/), --ours PROGRAM, --jobs J
+             sequences as scenario files), --go PROGRAM (etcd is beside it), --ours PROGRAM, --jobs J
 
 A scenario is {"name", "about", "steps": [{"id", "method", "path", "headers"?, "body"?}]};
 "${ID:.a.b[0]}" takes a value from the answer to an earlier step of the same run, "@ns@" is a
@@ -136,7 +136,7 @@ def rows_of(step, want, got, want_side, got_side):
         if name not in step.get("ignoreHeaders", ()) and want[1].get(name) != got[1].get(name):
             rows.append(
                 f"header {name}: want {short(want[1].get(name))}, got {short(got[1].get(name))}")
-    want_body, got_body = want_side.value(want[2]), got_side.value(got[2])
+    want_body, got_body = want_side.body(want[2]), got_side.body(got[2])
     if is_loose(want[2]):
         want_body, got_body = wordless(want_body), wordless(got_body)
     return rows if step.get("ignoreBody") else rows + difference(want_body, got_body)
@@ -232,7 +232,7 @@ def arguments():
     parser.add_argument("--only")
     parser.add_argument("--keep")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--go", default=os.path.join(HERE, "../bin"))
+    parser.add_argument("--go", default=os.path.join(HERE, "../bin/reference-0.36"))
     parser.add_argument("--ours", default=os.path.join(HERE, "../../target/debug/hello-apiserver"))
     options = parser.parse_args()
     if bool(options.scenarios) == bool(options.random):

@@ -50,7 +50,7 @@ class Normal:
         return names.setdefault(value, f"<{kind}:{len(names) + 1}>")
 
     def text(self, text):
-        text = re.sub(r"\b(gen-|Gen_|x{50})[a-z0-9]{5}\b", r"\1<random>", text)
+        text = re.sub(r"\b(gen-|Gen_|Bad_|x{50,58})[a-z0-9]{5}\b", r"\1<random>", text)
         text = re.sub(r"\bcontinue: \S+", "continue: <continue>", text)
         text = TIME.sub("<time>", UUID.sub(lambda m: self.token("uid", m.group(0)), text))
         for version, name in sorted(self.tokens.get("rv", {}).items(), key=lambda kv: -len(kv[0])):
@@ -58,6 +58,17 @@ class Normal:
             around = r"(?<![\w.<:])%s(?![\w.>])" if len(version) >= 2 else r"(?<=\()%s(?=\))"
             text = re.sub(around % re.escape(version), name, text)
         return REACHED.sub(lambda m: (m.group(1) or m.group(2)) + "<reached>", text)
+
+    def document(self, text):
+        """A body that is no JSON: YAML, of which the versions and ages show in the text."""
+        text = re.sub(r'(?<=resourceVersion: ")\d+(?=")', lambda m: self.token("rv", m.group()), text)
+        text = re.sub(r"(?m)^( *(?:serverAddress|output): ).*", r"\1<own>", text)
+        text = re.sub(r"(?m)^( *- )(?:\d+[smhdy])+$", r"\1<age>", text)
+        return self.text(re.sub(r"(?m)^( *continue: ).*(?:\n +[\w=-]+)*$", r"\1<continue>", text))
+
+    def body(self, value):
+        """A whole answer."""
+        return self.document(value) if isinstance(value, str) else self.value(value)
 
     def value(self, value, key=None):
         if isinstance(value, dict):
@@ -85,8 +96,13 @@ class Normal:
         if key == "causes":
             # The conflicts of several managers come in no fixed order.
             def place(cause):
-                conflict = isinstance(cause, dict) and cause.get("reason") == "FieldManagerConflict"
-                return (False, json.dumps(cause, sort_keys=True)) if conflict else (True, "")
+                # Labels and annotations are checked in no fixed order either.
+                if not isinstance(cause, dict):
+                    return (True, "")
+                conflict = cause.get("reason") == "FieldManagerConflict"
+                unordered = cause.get("field") in ("metadata.labels", "metadata.annotations")
+                text = json.dumps(cause, sort_keys=True)
+                return (False, text) if conflict else (True, text if unordered else "")
             return sorted((self.value(item) for item in value), key=place)
         if key == "cells":
             return ["<age>" if isinstance(item, str) and AGE.match(item) else self.value(item)
@@ -99,6 +115,12 @@ class Normal:
         if key == "message" and value.startswith("Apply failed with"):
             head, *rows = self.text(value).split("\n")
             return "\n".join([head.split(":")[0]] + sorted(rows)) if rows else self.text(value)
+        if key == "message" and re.search(r"is invalid: \[.*metadata\.(labels|annotations)", value):
+            return " ".join(sorted(self.text(value).split()))
+        if key == "message" and "errors:\n" in value:
+            # Go walks a map in no fixed order.
+            head, *rows = self.text(value).split("\n")
+            return "\n".join([head] + sorted(rows))
         if key == "continue" and value:
             return "<continue>"
         if key == "output":
@@ -117,11 +139,15 @@ class Normal:
 
 def is_loose(body):
     """Whether a body's message quotes Go."""
+    if isinstance(body, str):
+        return "kind: Status\n" in body and bool(LOOSE.search(body.replace("\n", " ")))
     return isinstance(body, dict) and bool(LOOSE.search(str(body.get("message"))))
 
 
 def wordless(value):
     """The value without its messages."""
+    if isinstance(value, str):
+        return re.sub(r"(?m)^( *(?:- )?)message: .*\n(?:\1 +.*\n|\n)*", r"\1message\n", value)
     if isinstance(value, dict):
         return {key: wordless(item) for key, item in value.items() if key != "message"}
     return [wordless(item) for item in value] if isinstance(value, list) else value

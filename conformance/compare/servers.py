@@ -113,8 +113,8 @@ class Server:
 class Pair:
     """The Go server with its etcd, and ours."""
 
-    def __init__(self, bin_folder, ours):
-        self.bin_folder, self.ours_program = bin_folder, ours
+    def __init__(self, go, ours):
+        self.go_program, self.ours_program = go, ours
         self.servers = []
 
     def __enter__(self):
@@ -124,13 +124,13 @@ class Pair:
             client = f"http://127.0.0.1:{free_port()}"
             peer = f"http://127.0.0.1:{free_port()}"
             self.go.run(
-                os.path.join(self.bin_folder, "etcd"), "--data-dir", self.go.folder + "/etcd",
+                os.path.join(os.path.dirname(self.go_program), "etcd"), "--data-dir", self.go.folder + "/etcd",
                 "--log-level", "error", "--unsafe-no-fsync",
                 "--listen-client-urls", client, "--advertise-client-urls", client,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                 "--initial-cluster", "default=" + peer)
             self.go.run(
-                os.path.join(self.bin_folder, "reference"), "--bind-address", "127.0.0.1",
+                self.go_program, "--bind-address", "127.0.0.1",
                 "--secure-port", str(self.go.port), "--cert-dir", self.go.folder + "/certificates",
                 "--enable-etcd-storage", "--etcd-servers", client)
             self.ours.run(

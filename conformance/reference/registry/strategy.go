@@ -31,10 +31,8 @@ func newStrategy(typer runtime.ObjectTyper) strategy {
 	return strategy{typer, names.SimpleNameGenerator}
 }
 
-func (strategy) NamespaceScoped() bool                         { return true }
-func (strategy) AllowCreateOnUpdate(context.Context) bool      { return false }
-func (strategy) AllowUnconditionalUpdate(context.Context) bool { return false }
-func (strategy) Canonicalize(runtime.Object)                   {}
+func (strategy) NamespaceScoped() bool       { return true }
+func (strategy) Canonicalize(runtime.Object) {}
 
 // PrepareForCreate drops the status that the client sent.
 func (strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {

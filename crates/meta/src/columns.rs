@@ -103,7 +103,8 @@ impl<K: Served> Columns<K> {
     #[must_use]
     pub fn new() -> Self {
         let mut columns = Self { definitions: Vec::new(), sources: Vec::new() };
-        let name: CellOf<K> = Box::new(|object| object.meta().name.as_deref().into());
+        let name: CellOf<K> =
+            Box::new(|object| object.meta().name.as_deref().unwrap_or_default().into());
         columns.push("Name", "string", Source::Cell(name)).format("name").describe(NAME);
         columns
     }

@@ -169,8 +169,7 @@ impl FieldValidation {
 /// Reads a resource version; the empty one is zero.
 ///
 /// # Errors
-/// 500 `invalid resource version: …` where it is not an unsigned number, as Kubernetes answers
-/// everywhere but to a list.
+/// 500 where it is not an unsigned number, as Kubernetes answers everywhere but to a list.
 pub fn parse_resource_version(text: &str) -> Result<u64, Status> {
     if text.is_empty() {
         return Ok(0);
@@ -185,7 +184,7 @@ pub fn parse_resource_version(text: &str) -> Result<u64, Status> {
     let why = format!("strconv.ParseUint: parsing {}: {why}", quote(text));
     let mut errors = FieldErrors::new();
     errors.invalid("resourceVersion", text, why);
-    Err(Status::plain(format!("invalid resource version: {errors}")))
+    Err(Status::plain(errors.to_string()))
 }
 
 /// What create, update and patch have in common.

@@ -135,6 +135,20 @@ pub(crate) fn route(headers: &HeaderMap, streams: bool) -> Result<(), Status> {
     Err(Status::not_acceptable(message).with_empty_details())
 }
 
+/// Refuses what the router refuses for a path that has JSON only.
+pub(crate) fn route_json(headers: &HeaderMap) -> Result<(), Status> {
+    let Some(accept) = accept(headers) else { return Ok(()) };
+    let known = |clause: &str| {
+        let media = clause.split(';').next().unwrap_or_default().trim();
+        matches!(media, "*/*" | "application/json")
+    };
+    if accept.split(',').take(ACCEPT_CLAUSES_MAX).any(known) {
+        return Ok(());
+    }
+    let message = "406: Not Acceptable\n\nAvailable representations: application/json";
+    Err(Status::not_acceptable(message).with_empty_details())
+}
+
 /// The format for an answer of the API.
 pub(crate) fn format(
     headers: &HeaderMap,

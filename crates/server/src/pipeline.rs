@@ -129,7 +129,7 @@ async fn serve(
     let answer = async {
         match target {
             Target::Resource(at) => resource(shared, permit, at, asked).await,
-            Target::Other => other(shared, permit, &asked.parts, received).await,
+            Target::Other => other(shared, permit, &asked).await,
         }
     };
     match tokio::time::timeout(time, answer).await {
@@ -231,10 +231,9 @@ async fn resource_found(
         Err(status) => return respond::status(&status, plain),
     };
     let reply = verbs::serve(&cx).await;
-    let mut response = match reply {
-        Ok(reply) => respond::reply(reply, format, &shape),
-        Err(failure) => respond::status(&failure, plain),
-    };
+    let mut response = reply
+        .and_then(|reply| respond::reply(reply, format, &shape))
+        .unwrap_or_else(|failure| respond::status(&failure, plain));
     respond::warn(&mut response, &cx.warnings());
     response
 }
@@ -283,8 +282,9 @@ fn route(
 }
 
 /// Answers what is not a resource.
-async fn other(shared: &Shared, _: Permit, parts: &Parts, received: Timestamp) -> Response<Body> {
-    let path = parts.uri.path();
+async fn other(shared: &Shared, _: Permit, asked: &Asking) -> Response<Body> {
+    let (parts, received, path) = (&asked.parts, asked.received, asked.parts.uri.path());
+    let refuse = |status: Status| respond::status(&status, plain_format(asked));
     if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
         return response;
     }
@@ -292,14 +292,16 @@ async fn other(shared: &Shared, _: Permit, parts: &Parts, received: Timestamp) -
         if parts.method == Method::GET {
             return response.map(Body::full);
         }
-        return respond::status(&Status::method_not_allowed(), Format::JSON);
+        return refuse(Status::method_not_allowed());
+    }
+    if let Some(response) = shared.openapi.answer(parts, received) {
+        return response.map(Body::full);
+    }
+    if path.trim_end_matches('/') == "/version" {
+        return version::answer(parts).map_or_else(refuse, respond::document_text);
     }
     if parts.method == Method::GET {
-        if let Some(response) = shared.openapi.answer(parts, received) {
-            return response.map(Body::full);
-        }
         let text = match path.trim_end_matches('/') {
-            "/version" => return respond::document_text(version::document()),
             "/metrics" => Some(shared.metrics.text(&shared.health.caches)),
             "/metrics/slis" => Some(shared.health.indicators().await),
             "/statusz" => Some(version::status(shared.metrics.started(), received, &shared.paths)),
@@ -313,9 +315,7 @@ async fn other(shared: &Shared, _: Permit, parts: &Parts, received: Timestamp) -
         }
     }
     match group_of(path) {
-        Some(group) if shared.registry.has_group(group) => {
-            respond::status(&Status::unknown_path(), Format::JSON)
-        }
+        Some(group) if shared.registry.has_group(group) => refuse(Status::unknown_path()),
         _ => index::answer(&shared.paths, 404),
     }
 }

@@ -35,7 +35,8 @@ impl Target {
     /// Takes a path apart; a slash is a slash also where it is written with a percent sign.
     pub(crate) fn of(path: &str) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy();
-        let mut parts = path.trim_matches('/').split('/').map(str::to_owned);
+        let path = path.strip_prefix('/').unwrap_or(&path).trim_end_matches('/');
+        let mut parts = path.split('/').map(str::to_owned);
         let group = match parts.next().as_deref() {
             Some("api") => Some(String::new()),
             Some("apis") => parts.next(),
@@ -139,6 +140,7 @@ mod tests {
         check("/apis/g/v1", "other");
         check("/api/v1", "other");
         check("/apis/g/v1/", "other");
+        check("//apis/g/v1/foos", "other");
         check("/apis/g/v1/foos", "g|v1|-|foos|-|-");
         check("/apis/g/v1/foos/", "g|v1|-|foos|-|-");
         check("/apis/g/v1/foos/a", "g|v1|-|foos|a|-");

@@ -13,17 +13,20 @@ use pintle_meta::protobuf::{Codec, known};
 use pintle_meta::{Status, json, yaml};
 
 /// Makes the HTTP answer of a verb's result.
-pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Body> {
-    match reply {
+///
+/// # Errors
+/// 406 where an object was asked for as a list, or a list as an object.
+pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Result<Response<Body>, Status> {
+    Ok(match reply {
         Reply::Object { code, entry } => {
             if format.transform == Transform::PartialList {
-                return status(&partial_mismatch(&shape.kind.kind, false), format);
+                return Err(partial_mismatch(&shape.kind.kind, false));
             }
             let mut out = Vec::with_capacity(entry.size() + 1);
             if format.media == Media::Protobuf {
                 return match shape.protobuf(&entry, &mut out) {
-                    Some(()) => response(code, format.media.content_type(), Body::full(out)),
-                    None => status(&protobuf::unfit(&entry.key, entry.revision), format),
+                    Some(()) => Ok(response(code, format.media.content_type(), Body::full(out))),
+                    None => Err(protobuf::unfit(&entry.key, entry.revision)),
                 };
             }
             shape.object(&entry, &mut out);
@@ -31,7 +34,7 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Bod
         }
         Reply::List(list) => {
             if format.transform == Transform::Partial {
-                return status(&partial_mismatch(&shape.kind.list_kind, true), format);
+                return Err(partial_mismatch(&shape.kind.list_kind, true));
             }
             self::list(list, format, shape.clone())
         }
@@ -41,14 +44,14 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Response<Bod
         Reply::Other { json, .. } if format.transform == Transform::PartialList => {
             let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
             let kind = document["kind"].as_str().unwrap_or_default();
-            status(&partial_mismatch(kind, false), format)
+            return Err(partial_mismatch(kind, false));
         }
         Reply::Other { code, json, protobuf } => {
             document(code, json, format, protobuf.codec().ok())
         }
         Reply::Status(success) => status(&success, format),
         Reply::Watch(stream) => response(200, format.media.stream_type(), Body::Stream(stream)),
-    }
+    })
 }
 
 fn list(list: List, format: Format, shape: Shape) -> Response<Body> {

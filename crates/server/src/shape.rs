@@ -12,8 +12,11 @@ use pintle_meta::columns::Definition;
 use pintle_meta::json;
 use pintle_meta::protobuf::{envelope, known};
 use pintle_meta::{KindInfo, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// Marks the bookmark that ends the objects a watch starts with.
+pub(crate) const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// What a table row shows of the object beside its cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl Shape {
     }
 
     /// Writes the event that tells how far a watch is, about an object with nothing else in it.
-    pub(crate) fn bookmark(&self, object: &Value, out: &mut Vec<u8>) {
+    pub(crate) fn bookmark(&self, object: &Value, first: bool, out: &mut Vec<u8>) {
         if self.media == Media::Protobuf {
             if let Ok(codec) = self.kind.versions[self.version].protobuf.codec() {
                 protobuf::document_event(codec, "BOOKMARK", object, out);
@@ -90,8 +93,34 @@ impl Shape {
             return;
         }
         event_head("BOOKMARK", out);
-        // A JSON value can be written as JSON.
-        let _ = json::write(out, object);
+        let mut metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
+        if self.is_table() {
+            self.table_head(metadata.to_string().as_bytes(), first, out);
+            out.extend_from_slice(br#"{"cells":"#);
+            match (self.kind.hub().convert)((self.kind.hub().zero)()) {
+                Ok(empty) => self.kind.table.row(empty.as_ref()).write(out, None, self.now),
+                Err(_) => out.extend_from_slice(b"[]"),
+            }
+            out.extend_from_slice(br#","object":"#);
+        }
+        let end = &object["metadata"]["annotations"][INITIAL_EVENTS_END];
+        if !end.is_null() {
+            metadata["annotations"][INITIAL_EVENTS_END] = end.clone();
+        }
+        match (self.transform, self.include) {
+            (Transform::Table, Include::Nothing) => out.extend_from_slice(b"null"),
+            (Transform::None, _) | (Transform::Table, Include::Object) => {
+                // A JSON value can be written as JSON.
+                let _ = json::write(out, object);
+            }
+            _ => {
+                type_meta("PartialObjectMetadata", self.meta_version(), out);
+                out.extend_from_slice(format!(r#","metadata":{metadata}}}"#).as_bytes());
+            }
+        }
+        if self.is_table() {
+            out.extend_from_slice(b"}]}");
+        }
         out.extend_from_slice(b"}\n");
     }
 
@@ -190,9 +219,13 @@ impl Shape {
         out.extend_from_slice(br#","metadata":"#);
         out.extend_from_slice(metadata);
         out.extend_from_slice(br#","columnDefinitions":"#);
-        let columns: &[Definition] = if with_columns { &self.kind.table.definitions } else { &[] };
-        // Columns are plain text: they cannot fail to be written.
-        let _ = json::write(out, columns);
+        if with_columns {
+            let columns: &[Definition] = &self.kind.table.definitions;
+            // Columns are plain text: they cannot fail to be written.
+            let _ = json::write(out, columns);
+        } else {
+            out.extend_from_slice(b"null");
+        }
         out.extend_from_slice(br#","rows":["#);
     }
 

@@ -1,14 +1,30 @@
 //! `/version`: which Kubernetes this server speaks like, and what it was built from.
 
+use crate::negotiate;
+use http::Method;
+use http::request::Parts;
 use jiff::Timestamp;
+use pintle_meta::Status;
 use serde_json::json;
 
 /// The version of the Kubernetes API conventions that this server follows.
 const MAJOR: &str = "1";
 const MINOR: &str = "37";
 
-/// The answer, indented, as Go's is.
-pub(crate) fn document() -> String {
+/// The answer to a request for the version.
+///
+/// # Errors
+/// 405 for anything but a GET, 406 for a client that does not take JSON.
+pub(crate) fn answer(request: &Parts) -> Result<String, Status> {
+    if request.method != Method::GET {
+        return Err(Status::method_not_allowed());
+    }
+    negotiate::route_json(&request.headers)?;
+    Ok(document())
+}
+
+/// The document, indented, as Go's is.
+fn document() -> String {
     let version = json!({
         "major": MAJOR,
         "minor": MINOR,

@@ -29,6 +29,9 @@ pub struct Applied {
     pub managed_fields: Vec<ManagedFieldsEntry>,
     /// Whether the object or its entries are other than before; if not, nothing need be written.
     pub changed: bool,
+    /// Whether the object itself is other than before. Where it is not, Kubernetes keeps the stored
+    /// one: no defaults are set in it.
+    pub object_changed: bool,
 }
 
 /// Why an apply is refused.
@@ -114,8 +117,9 @@ pub fn apply(
         one.run(entries, force)?
     };
     let managed_fields = write(done.entries);
-    let changed = done.changed || !is_recorded(live, &managed_fields);
-    Ok(Applied { object: done.object, managed_fields, changed })
+    let object_changed = done.changed;
+    let changed = object_changed || !is_recorded(live, &managed_fields);
+    Ok(Applied { object: done.object, managed_fields, changed, object_changed })
 }
 
 fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), ApplyError> {
@@ -124,8 +128,12 @@ fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), 
     let live_kind = text(live, "kind");
     if version != manager.api_version || (!live_kind.is_empty() && live_kind != kind) {
         // Go writes the core group, which has no name, as nothing before the slash.
-        let slash = if version.contains('/') { "" } else { "/" };
-        let message = format!("invalid object type: {slash}{version}, Kind={kind}");
+        let (version, kind) = match version.matches('/').count() {
+            0 => (format!("/{version}"), kind),
+            1 => (version, kind),
+            _ => ("/".to_owned(), String::new()),
+        };
+        let message = format!("invalid object type: {version}, Kind={kind}");
         return Err(ApplyError::BadRequest(message));
     }
     match &config["metadata"]["managedFields"] {

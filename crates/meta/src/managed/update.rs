@@ -35,8 +35,8 @@ impl std::error::Error for Error {}
 /// An object without entries that is not new stays without; its first apply starts the record.
 ///
 /// # Errors
-/// Where an object does not fit its schema or cannot be converted. Go's servers then go on with the
-/// entries of the live object, and so should the caller.
+/// Where an object does not fit its schema or cannot be converted. Go's servers then go on without
+/// any entries, and so should the caller.
 pub fn update(
     versions: &dyn Versions,
     live: Option<&Value>,

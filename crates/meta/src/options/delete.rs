@@ -7,6 +7,8 @@ use crate::{FieldErrors, Status};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+/// Deletes an object that cannot be read any more. It is an alpha feature of Kubernetes, off where it
+/// is not asked for, and so of no effect here.
 const IGNORE_STORE_READ_ERROR: &str = "ignoreStoreReadErrorWithClusterBreakingPotential";
 
 /// How to delete.
@@ -22,8 +24,6 @@ pub struct DeleteOptions {
     pub propagation_policy: Option<PropagationPolicy>,
     /// Whether nothing is to be deleted.
     pub dry_run: bool,
-    /// Whether an object that cannot be read any more is deleted unseen.
-    pub ignore_store_read_error: Option<bool>,
 }
 
 /// What must be true of an object for it to be deleted.
@@ -54,7 +54,6 @@ struct Sent {
     orphan_dependents: Option<bool>,
     propagation_policy: Option<String>,
     dry_run: Vec<String>,
-    ignore_store_read_error: Option<bool>,
 }
 
 impl DeleteOptions {
@@ -78,7 +77,6 @@ impl DeleteOptions {
             orphan_dependents: first(query, "orphanDependents").map(is_true),
             propagation_policy: owned("propagationPolicy"),
             dry_run: all(query, "dryRun").map(str::to_owned).collect(),
-            ignore_store_read_error: first(query, IGNORE_STORE_READ_ERROR).map(is_true),
         })
     }
 
@@ -113,27 +111,14 @@ impl DeleteOptions {
                 Ok::<_, Status>(Preconditions { uid, resource_version })
             })
             .transpose()?;
+        field::<bool>(body, IGNORE_STORE_READ_ERROR)?;
         Self::checked(Sent {
             grace_period_seconds: field(body, "gracePeriodSeconds")?,
             preconditions,
             orphan_dependents: field(body, "orphanDependents")?,
             propagation_policy: field(body, "propagationPolicy")?,
             dry_run: field(body, "dryRun")?.unwrap_or_default(),
-            ignore_store_read_error: field(body, IGNORE_STORE_READ_ERROR)?,
         })
-    }
-
-    /// Refuses what must not be said of many objects at once.
-    ///
-    /// # Errors
-    /// 422 about `DeleteOptions` where objects are to be deleted unseen.
-    pub fn check_for_collection(&self) -> Result<(), Status> {
-        let mut errors = FieldErrors::new();
-        if self.ignore_store_read_error == Some(true) {
-            let why = "is not allowed with DELETECOLLECTION, try again after removing the option";
-            errors.invalid(IGNORE_STORE_READ_ERROR, true, why);
-        }
-        refuse("DeleteOptions", &errors)
     }
 
     fn checked(options: Sent) -> Result<Self, Status> {
@@ -150,18 +135,6 @@ impl DeleteOptions {
         }
         let dry_run: Vec<&str> = options.dry_run.iter().map(String::as_str).collect();
         validate_dry_run(&dry_run, &mut errors);
-        if options.ignore_store_read_error == Some(true) {
-            let together = [
-                ("propagationPolicy", options.propagation_policy.is_some()),
-                ("orphanDependents", options.orphan_dependents.is_some()),
-                ("gracePeriodSeconds", options.grace_period_seconds.is_some()),
-                ("preconditions", options.preconditions.is_some()),
-            ];
-            for (other, _) in together.into_iter().filter(|(_, set)| *set) {
-                let why = format!("cannot be set together with .{other}");
-                errors.invalid(IGNORE_STORE_READ_ERROR, true, why);
-            }
-        }
         refuse("DeleteOptions", &errors)?;
         Ok(Self {
             grace_period_seconds: options.grace_period_seconds,
@@ -172,7 +145,6 @@ impl DeleteOptions {
                 .as_deref()
                 .and_then(PropagationPolicy::parse),
             dry_run: !dry_run.is_empty(),
-            ignore_store_read_error: options.ignore_store_read_error,
         })
     }
 }

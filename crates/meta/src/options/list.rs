@@ -50,6 +50,9 @@ pub struct Reading {
     pub start: Option<String>,
     /// The size of the page; `None` for everything.
     pub limit: Option<u64>,
+    /// Whether it was said in words that the state is to be that and no other, and does not only
+    /// follow from there being a page.
+    pub says_exact: bool,
 }
 
 /// Which state a read shows.
@@ -137,14 +140,16 @@ impl ListOptions {
                 return Err(Status::bad_request(why));
             }
             let at = token.revision.map_or(ReadAt::Latest, ReadAt::Exact);
-            return Ok(Reading { at, start: Some(token.start), limit });
+            return Ok(Reading { at, start: Some(token.start), limit, says_exact: true });
         }
         if self.resource_version.is_empty() {
-            return Ok(Reading { at: ReadAt::Latest, start: None, limit });
+            return Ok(Reading { at: ReadAt::Latest, start: None, limit, says_exact: false });
         }
         let version = parse_resource_version(&self.resource_version)
-            .map_err(|status| Status::bad_request(status.message))?;
+            .map_err(|e| Status::bad_request(format!("invalid resource version: {}", e.message)))?;
         let at = match self.resource_version_match {
+            // "0" is refused here; other spellings of zero are taken for none.
+            Some(ResourceVersionMatch::Exact) if version == 0 => ReadAt::Latest,
             Some(ResourceVersionMatch::Exact) => ReadAt::Exact(version),
             _ if version == 0 => ReadAt::Any,
             Some(ResourceVersionMatch::NotOlderThan) => ReadAt::NotOlderThan(version),
@@ -152,7 +157,8 @@ impl ListOptions {
             None if limit.is_some() => ReadAt::Exact(version),
             None => ReadAt::NotOlderThan(version),
         };
-        Ok(Reading { at, start: None, limit })
+        let says_exact = self.resource_version_match == Some(ResourceVersionMatch::Exact);
+        Ok(Reading { at, start: None, limit, says_exact })
     }
 }
 

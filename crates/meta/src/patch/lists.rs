@@ -24,7 +24,7 @@ pub(super) fn merge(
     key: Option<&str>,
     merge_item: &mut MergeItem<'_>,
 ) -> Result<Vec<Value>, Error> {
-    match kind_of(current.iter().chain(patch))? {
+    match kind_of(&current, patch)? {
         None => Ok(current),
         Some(Items::Scalars) => {
             let merged = distinct(current.iter().chain(patch));
@@ -43,7 +43,7 @@ pub(super) fn merge(
 
 /// Takes scalars out of a list.
 pub(super) fn delete(items: &mut Vec<Value>, deleted: &[Value]) -> Result<(), Error> {
-    if kind_of(items.iter().chain(deleted))? == Some(Items::Scalars) {
+    if kind_of(items, deleted)? == Some(Items::Scalars) {
         let deleted: HashSet<String> = deleted.iter().map(Value::to_string).collect();
         items.retain(|item| !deleted.contains(&item.to_string()));
     }
@@ -238,9 +238,9 @@ fn object(item: &Value) -> Result<&Map<String, Value>, Error> {
     })
 }
 
-/// The kind of the items, which must all have the same type; `None` if there are no items.
-fn kind_of<'a>(items: impl Iterator<Item = &'a Value> + Clone) -> Result<Option<Items>, Error> {
-    let mut types = items.clone().map(go::type_name);
+/// The kind of the items of two lists, which must all have the same type; `None` if there are none.
+fn kind_of(current: &[Value], patch: &[Value]) -> Result<Option<Items>, Error> {
+    let mut types = current.iter().chain(patch).map(go::type_name);
     let Some(first) = types.next() else {
         return Ok(None);
     };
@@ -248,9 +248,8 @@ fn kind_of<'a>(items: impl Iterator<Item = &'a Value> + Clone) -> Result<Option<
         return Err(Error::CannotApply("lists of lists are not supported".to_owned()));
     }
     if types.any(|other| other != first) {
-        let shown: Vec<Value> = items.cloned().collect();
-        let shown = go::shown_list(&shown);
-        return Err(internal(format!("list element types are not identical: [{shown}]")));
+        let (current, patch) = (go::shown_list(current), go::shown_list(patch));
+        return Err(internal(format!("list element types are not identical: [{current} {patch}]")));
     }
     let objects = first == "map[string]interface {}";
     Ok(Some(if objects { Items::Objects } else { Items::Scalars }))

@@ -10,6 +10,7 @@ mod go;
 mod json;
 mod lists;
 mod merge;
+mod remainder;
 mod strategic;
 
 #[cfg(test)]

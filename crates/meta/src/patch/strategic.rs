@@ -7,15 +7,15 @@
 //! out of one. The rules are those of `k8s.io/apimachinery/pkg/util/strategicpatch`.
 
 use super::lists::{self, Order};
-use super::{Error, go, parse_object};
+use super::{Error, go, parse_object, remainder};
 use crate::managed::{Type, TypeSchema};
 use serde_json::{Map, Value};
 
 /// What a field of a patch that tells how to patch is called, or how its name begins.
-const DIRECTIVE: &str = "$patch";
-const RETAIN_KEYS: &str = "$retainKeys";
-const SET_ELEMENT_ORDER: &str = "$setElementOrder";
-const DELETE_FROM_LIST: &str = "$deleteFromPrimitiveList";
+pub(super) const DIRECTIVE: &str = "$patch";
+pub(super) const RETAIN_KEYS: &str = "$retainKeys";
+pub(super) const SET_ELEMENT_ORDER: &str = "$setElementOrder";
+pub(super) const DELETE_FROM_LIST: &str = "$deleteFromPrimitiveList";
 
 /// A partial object with directives.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +70,15 @@ impl StrategicPatch {
             _ => Map::new(),
         };
         merge_object(fields, &self.fields, Some(schema.root())).map(Value::Object)
+    }
+
+    /// What is left of the patch once it has been merged into an object: Kubernetes takes out the
+    /// directives that it has followed, and shows the rest where it cannot read the result.
+    #[must_use]
+    pub fn remainder(&self, object: &Value, schema: &TypeSchema) -> Value {
+        let mut left = self.fields.clone();
+        remainder::of_object(&mut left, object.as_object(), Some(schema.root()));
+        Value::Object(left)
     }
 }
 

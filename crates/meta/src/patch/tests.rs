@@ -397,6 +397,26 @@ mod strategic {
     }
 
     #[test]
+    fn what_is_left_of_a_patch() {
+        let check = |patch: Value, want: Value| {
+            let object =
+                json!({"set": ["a"], "list": [{"name": "a", "nested": {"x": 1}}], "map": {"a": 1}});
+            let patch = StrategicPatch::decode(patch.to_string().as_bytes()).unwrap();
+            assert_eq!(patch.remainder(&object, &schema()), want);
+        };
+        check(json!({"$patch": "replace", "a": null}), json!({"a": null}));
+        check(json!({"$patch": "delete"}), json!({"$patch": "delete"}));
+        check(json!({"map": {"$retainKeys": ["b"], "b": 1}}), json!({"map": {"b": 1}}));
+        check(json!({"$setElementOrder/set": ["b"], "set": ["b"]}), json!({}));
+        check(
+            json!({"$deleteFromPrimitiveList/set": ["a"]}),
+            json!({"$deleteFromPrimitiveList/set": ["a"]}),
+        );
+        check(json!({"new": {"a": null, "b": {"$patch": "delete"}}}), json!({"new": {}}));
+        check(json!({"map": {"a": null}}), json!({"map": {"a": null}}));
+    }
+
+    #[test]
     fn malformed_patches_are_refused() {
         let object = json!({
             "items": [{"name": "a"}],
@@ -430,7 +450,7 @@ mod strategic {
             json!({"keyless": [{"name": "b"}]}),
             internal("cannot merge lists without merge key for struct"),
         );
-        check(json!({"set": [1]}), internal("list element types are not identical: [[a 1]]"));
+        check(json!({"set": [1]}), internal("list element types are not identical: [[a] [1]]"));
         check(
             json!({"set": ["b"], "$setElementOrder/set": ["a"]}),
             internal("The order in patch list:\n[b]\n doesn't match $setElementOrder list:\n[a]\n"),

@@ -166,8 +166,8 @@ fn validate_maps_and_lists(meta: &ObjectMeta, finalizers: &[String], errors: &mu
 
 fn validate_owners(owners: &[OwnerReference], errors: &mut FieldErrors) {
     let mut controller: Option<&OwnerReference> = None;
-    for (i, owner) in owners.iter().enumerate() {
-        validate_owner(owner, &format!("metadata.ownerReferences[{i}]"), errors);
+    for owner in owners {
+        validate_owner(owner, errors);
         if owner.controller != Some(true) {
             continue;
         }
@@ -185,27 +185,25 @@ fn validate_owners(owners: &[OwnerReference], errors: &mut FieldErrors) {
     }
 }
 
-fn validate_owner(owner: &OwnerReference, field: &str, errors: &mut FieldErrors) {
+fn validate_owner(owner: &OwnerReference, errors: &mut FieldErrors) {
+    const FIELD: &str = "metadata.ownerReferences";
     let version = owner.api_version.as_str();
     let versioned = match version.split_once('/') {
         None => !version.is_empty(),
         Some((_, version)) => !version.is_empty() && !version.contains('/'),
     };
-    if version.is_empty() {
-        errors.required_because(format!("{field}.apiVersion"), "must not be empty");
-    } else if !versioned {
-        let why = "must be <group>/<version> or <version>";
-        errors.invalid(format!("{field}.apiVersion"), version, why);
+    if !versioned {
+        errors.invalid(format!("{FIELD}.apiVersion"), version, "version must not be empty");
     }
     for (part, value) in [("kind", &owner.kind), ("name", &owner.name), ("uid", &owner.uid)] {
         if value.is_empty() {
-            errors.required_because(format!("{field}.{part}"), "must not be empty");
+            errors.invalid(format!("{FIELD}.{part}"), value, "must not be empty");
         }
     }
     // Events come and go too fast to own anything.
     if matches!(version, "v1" | "/v1") && owner.kind == "Event" {
         let shown = Json(json(&ShownOwner::from(owner)));
-        errors.invalid(field, shown, "/v1, Kind=Event is disallowed from being an owner");
+        errors.invalid(FIELD, shown, "/v1, Kind=Event is disallowed from being an owner");
     }
 }
 

@@ -185,21 +185,21 @@ fn owners() {
     check(json!([owner("events.k8s.io/v1", "Event", false)]), "");
     check(
         json!([{"apiVersion": "", "kind": "", "name": "", "uid": ""}]),
-        "[metadata.ownerReferences[0].apiVersion: Required value: must not be empty, \
-         metadata.ownerReferences[0].kind: Required value: must not be empty, \
-         metadata.ownerReferences[0].name: Required value: must not be empty, \
-         metadata.ownerReferences[0].uid: Required value: must not be empty]",
+        "[metadata.ownerReferences.apiVersion: Invalid value: \"\": version must not be empty, \
+         metadata.ownerReferences.kind: Invalid value: \"\": must not be empty, \
+         metadata.ownerReferences.name: Invalid value: \"\": must not be empty, \
+         metadata.ownerReferences.uid: Invalid value: \"\": must not be empty]",
     );
     for version in ["a/b/c", "a/", "/"] {
         let want = format!(
-            "metadata.ownerReferences[0].apiVersion: Invalid value: \"{version}\": \
-             must be <group>/<version> or <version>"
+            "metadata.ownerReferences.apiVersion: Invalid value: \"{version}\": \
+             version must not be empty"
         );
         check(json!([owner(version, "K", false)]), &want);
     }
     check(
         json!([owner("v1", "Event", false)]),
-        r#"metadata.ownerReferences[0]: Invalid value: {"apiVersion":"v1","kind":"Event","name":"n","uid":"u","controller":false}: /v1, Kind=Event is disallowed from being an owner"#,
+        r#"metadata.ownerReferences: Invalid value: {"apiVersion":"v1","kind":"Event","name":"n","uid":"u","controller":false}: /v1, Kind=Event is disallowed from being an owner"#,
     );
     check(
         json!([owner("v1", "K", true), owner("v1", "<Z>", true)]),

@@ -90,7 +90,10 @@ impl OpenApi {
                 Some(index.respond(headers, JSON, &index.json))
             }
             below => {
-                let (part, document) = self.v3.get(below.strip_prefix("v3/")?)?;
+                // What has no document gets an empty answer, as in Kubernetes.
+                let Some((part, document)) = self.v3.get(below.strip_prefix("v3/")?) else {
+                    return Some(empty(StatusCode::OK));
+                };
                 let document = self.part(*part, document);
                 Some(vary(version_3(document, request, now)))
             }

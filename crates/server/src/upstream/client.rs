@@ -193,7 +193,7 @@ fn chain(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text
 }
 
 /// Whether a connection that had been there was lost; one that cannot be made is another matter.

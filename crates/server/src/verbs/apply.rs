@@ -4,16 +4,25 @@
 
 use super::body::{self, Expected};
 use super::replace::{Update, replace};
-use super::{Context, fields, update};
+use super::{Context, create, fields, update};
 use crate::cache::Entry;
 use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use crate::store::Store;
-use pintle_meta::json::{self, Parsed};
-use pintle_meta::options::PatchOptions;
+use pintle_meta::json::{self, Parsed, Strict};
+use pintle_meta::managed::Applied;
+use pintle_meta::options::{FieldValidation, PatchOptions};
 use pintle_meta::{Object, Status, yaml};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// What a client wants to be there.
+struct Configuration {
+    value: Value,
+    /// What is odd about how it is written.
+    found: Vec<Strict>,
+    options: PatchOptions,
+}
 
 /// Apply to an object, which is created where it does not exist, or to its status.
 pub(super) async fn object(
@@ -21,20 +30,21 @@ pub(super) async fn object(
     store: &Store,
     on: Option<Subresource<'_>>,
 ) -> Result<Reply, Status> {
-    let (config, options) = read(cx)?;
+    let config = read(cx)?;
     let update = Update {
         on,
-        dry_run: options.dry_run,
+        dry_run: config.options.dry_run,
         manager: None,
         creates: on.is_none(),
-        make: Box::new(|stored| applied(cx, stored.map(|(_, entry)| entry), &config, &options)),
+        make: Box::new(|stored| applied(cx, stored, &config)),
     };
     replace(cx, store, &update).await
 }
 
 /// Apply to a part.
 pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
-    let (config, options) = read(cx)?;
+    let config = read(cx)?;
+    let options = &config.options;
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
@@ -45,8 +55,11 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
             let live = update::shown(part, old, entry)?;
             let force = options.force.unwrap_or_default();
             let manager = &options.field_manager;
-            let value = fields::apply_body(cx, part, &live, &config, manager, force)?;
-            let object = read_back(cx, update::expected(part), value, &options)?;
+            let value = fields::apply_body(cx, part, &live, &config.value, manager, force)?;
+            report(cx, &config)?;
+            let mut object = read_back(cx, update::expected(part), value, options)?;
+            create::own_namespace(cx, object.meta_mut())?;
+            update::check_name(cx, object.as_ref())?;
             update::with_part(cx, part, Some((old, entry)), object.as_ref())
         }),
     };
@@ -54,23 +67,37 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
 }
 
 /// Reads the configuration: YAML, of which JSON is a part.
-fn read(cx: &Context) -> Result<(Value, PatchOptions), Status> {
+fn read(cx: &Context) -> Result<Configuration, Status> {
     let options = PatchOptions::from_query(&cx.query, true)?;
     let undecodable = |why: String| Status::bad_request(format!("error decoding YAML: {why}"));
-    let parsed: Parsed = yaml::decode(&cx.body).map_err(|e| undecodable(e.to_string()))?;
+    let mut parsed: Parsed = yaml::decode(&cx.body).map_err(|e| undecodable(e.to_string()))?;
+    if parsed.value.is_null() {
+        parsed.value = Value::Object(Map::new());
+    }
     if !parsed.value.is_object() {
         return Err(undecodable("the document is not an object".to_owned()));
     }
     let found = yaml::strict(&parsed, &[]);
-    body::report(cx, Expected::object(cx), &found, options.field_validation)?;
-    let name = parsed.value["metadata"]["name"].as_str().unwrap_or_default();
-    let path = &cx.request.name;
-    if !name.is_empty() && name != path {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({path})"
-        )));
+    Ok(Configuration { value: parsed.value, found, options })
+}
+
+/// Does about repeated fields what the client has asked for, once all else is well.
+fn report(cx: &Context, config: &Configuration) -> Result<(), Status> {
+    let lines = config.found.iter().flat_map(|one| {
+        let text = one.to_string();
+        let text = text.strip_prefix("yaml: unmarshal errors:\n").unwrap_or(&text);
+        text.split('\n').map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    });
+    match config.options.field_validation.unwrap_or_default() {
+        FieldValidation::Strict if !config.found.is_empty() => {
+            let found: Vec<String> = config.found.iter().map(ToString::to_string).collect();
+            let why = format!("error strict decoding YAML: {}", found.join(", "));
+            return Err(Status::bad_request(why));
+        }
+        FieldValidation::Strict | FieldValidation::Ignore => {}
+        FieldValidation::Warn => lines.for_each(|text| cx.warn(text)),
     }
-    Ok((parsed.value, options))
+    Ok(())
 }
 
 /// What has come of an apply, as an object again.
@@ -88,16 +115,25 @@ fn read_back(
 /// The object with the configuration laid over it, and its owners.
 fn applied(
     cx: &Context,
-    entry: Option<&Entry>,
-    config: &Value,
-    options: &PatchOptions,
+    stored: Option<(&dyn Object, &Entry)>,
+    config: &Configuration,
 ) -> Result<Box<dyn Object>, Status> {
+    let options = &config.options;
     let force = options.force.unwrap_or_default();
-    let (value, owners) = fields::apply(cx, entry, config, &options.field_manager, force)?;
-    let mut object = read_back(cx, Expected::object(cx), value, options)?;
-    if object.name().is_empty() {
-        object.meta_mut().name = Some(cx.request.name.clone());
-    }
+    let entry = stored.map(|(_, entry)| entry);
+    let made = fields::apply(cx, entry, &config.value, &options.field_manager, force)?;
+    report(cx, config)?;
+    let Applied { object, managed_fields: owners, object_changed, .. } = made;
+    let mut object = match stored {
+        Some((old, entry)) if !object_changed => {
+            let mut same = old.boxed_clone();
+            same.meta_mut().resource_version = Some(entry.revision.to_string());
+            same
+        }
+        _ => read_back(cx, Expected::object(cx), object, options)?,
+    };
+    create::own_namespace(cx, object.meta_mut())?;
+    update::check_name(cx, object.as_ref())?;
     object.meta_mut().managed_fields = Some(owners).filter(|owners| !owners.is_empty());
     Ok(object)
 }

@@ -27,6 +27,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     let attributes = cx.attributes(Operation::Connect, &cx.request.name, None);
     cx.plugins.mutate(&attributes, body.as_mut()).await?;
     cx.plugins.validate(&attributes, Some(body.as_ref())).await?;
+    cx.check_name()?;
     let entry = store.get(&cx.key(), ReadAt::Latest).await?;
     let kind = &cx.resource.kind;
     let json = entry.value(kind, cx.version).unwrap_or_default();

@@ -22,10 +22,6 @@ pub(super) async fn create(cx: &Context, store: &Store) -> Result<Reply, Status>
     wipe_metadata(object.meta_mut());
     own_namespace(cx, object.meta_mut())?;
     own_owners(cx, object.meta_mut());
-    if object.meta().resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
-        let why = "resourceVersion should not be set on objects to be created";
-        return Err(Status::plain(why));
-    }
     let manager = fields::manager(cx, &options.field_manager);
     fields::track(cx, None, object.as_mut(), &manager)?;
     finish(cx, store, object, options.dry_run).await
@@ -59,6 +55,7 @@ pub(super) async fn finish(
         let name = object.name().to_owned();
         let attributes = cx.attributes(Operation::Create, &name, None);
         cx.plugins.validate(&attributes, Some(object.as_ref())).await?;
+        take_version(object.meta_mut())?;
         let key = Store::key(object.namespace(), &name);
         let created = if dry_run {
             match store.get_stored(&key).await? {
@@ -80,7 +77,16 @@ pub(super) async fn finish(
             return Err(taken(cx, store, &key, &name).await);
         }
     }
-    Err(exhausted(cx, object.name()))
+    let key = Store::key(object.namespace(), object.name());
+    Err(exhausted(taken(cx, store, &key, object.name()).await))
+}
+
+/// An object that is not there has no resource version; what is no number counts as none.
+fn take_version(meta: &mut ObjectMeta) -> Result<(), Status> {
+    match meta.resource_version.take().unwrap_or_default().parse::<u64>() {
+        Err(_) | Ok(0) => Ok(()),
+        Ok(_) => Err(Status::plain("resourceVersion should not be set on objects to be created")),
+    }
 }
 
 /// 409; an object that is about to go says so.
@@ -94,8 +100,7 @@ async fn taken(cx: &Context, store: &Store, key: &str, name: &str) -> Status {
     status
 }
 
-fn exhausted(cx: &Context, name: &str) -> Status {
-    let mut status = Status::already_exists(&cx.group_resource(), name);
+fn exhausted(mut status: Status) -> Status {
     status.message += ", the server was not able to generate a unique name for the object";
     status.retry_after(1)
 }
@@ -117,7 +122,7 @@ pub(super) fn own_namespace(cx: &Context, meta: &mut ObjectMeta) -> Result<(), S
     Ok(())
 }
 
-/// Takes out owners that are there twice, and says so.
+/// Takes out owners that are there twice, and says so: a patch is looked at when all is done.
 pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
     let Some(owners) = &mut meta.owner_references else { return };
     let mut kept: Vec<OwnerReference> = Vec::with_capacity(owners.len());
@@ -131,8 +136,12 @@ pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
     }
     *owners = kept;
     if !twice.is_empty() {
+        let when = match cx.request.verb {
+            "patch" => " after mutating admission happens",
+            _ => "",
+        };
         cx.warn(format!(
-            ".metadata.ownerReferences contains duplicate entries; API server dedups owner \
+            ".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner \
              references in 1.20+, and may reject such requests as early as 1.24; please fix your \
              requests; duplicate UID(s) observed: {}",
             twice.join(", ")

@@ -4,30 +4,65 @@ use super::Context;
 use super::delete::{self, Deleted};
 use super::list;
 use super::select::Selection;
+use crate::cache::Entry;
 use crate::reply::{Entries, Reply};
 use crate::store::Store;
-use pintle_meta::options::ListOptions;
+use pintle_meta::options::{DeleteOptions, ListOptions};
 use pintle_meta::{Reason, Status};
+use std::sync::Arc;
+
+/// So many objects are listed at a time, as in Kubernetes. That there is a limit shows: a resource
+/// version then means that state and no later one.
+const PAGE: i64 = 10_000;
 
 /// DELETE of a collection: the objects that a list with the same options shows are deleted one by
 /// one. What somebody else deletes in the meantime is not missed; any other error ends it.
 pub(super) async fn delete(cx: &Context, store: &Store) -> Result<Reply, Status> {
-    let options = ListOptions::from_query(&cx.query)?;
+    let mut options = ListOptions::from_query(&cx.query)?;
     let selection = Selection::new(cx, &options)?;
     let delete_options = delete::options(cx)?;
-    delete_options.check_for_collection()?;
+    let one_page = options.limit > 0;
+    if options.limit == 0 {
+        options.limit = PAGE;
+    }
     let mut list = list::read(cx, store, &selection, &options.reading()?).await?;
-    let entries = match std::mem::replace(&mut list.entries, Entries::Picked(Vec::new())) {
+    let mut entries = Vec::new();
+    loop {
+        let page = std::mem::replace(&mut list.entries, Entries::Picked(Vec::new()));
+        delete_page(cx, store, page, &delete_options, &mut entries).await?;
+        let Some(token) = list.continue_token.clone().filter(|_| !one_page) else { break };
+        (options.continue_token, options.resource_version) = (token, String::new());
+        options.resource_version_match = None;
+        let next = list::read(cx, store, &selection, &options.reading()?).await?;
+        list.continue_token = next.continue_token;
+        list.entries = next.entries;
+    }
+    list.entries = Entries::Picked(entries);
+    Ok(Reply::List(list))
+}
+
+/// Deletes the objects of a page, and adds them to those that have been deleted.
+async fn delete_page(
+    cx: &Context,
+    store: &Store,
+    page: Entries,
+    options: &DeleteOptions,
+    deleted: &mut Vec<Arc<Entry>>,
+) -> Result<(), Status> {
+    let entries: Vec<Arc<Entry>> = match page {
         Entries::Picked(entries) => entries,
         Entries::Shared(slice) => slice.iter().filter(|entry| !entry.removed).cloned().collect(),
     };
-    for entry in &entries {
-        match delete::delete(cx, store, &entry.key, &delete_options).await {
+    if !entries.is_empty() {
+        cx.check_namespace()?;
+    }
+    for entry in entries {
+        match delete::delete(cx, store, &entry.key, options).await {
             Ok(Deleted::Gone(_) | Deleted::Waiting(_)) => {}
             Err(status) if status.is(Reason::NotFound) => {}
             Err(status) => return Err(status),
         }
+        deleted.push(entry);
     }
-    list.entries = Entries::Picked(entries);
-    Ok(Reply::List(list))
+    Ok(())
 }

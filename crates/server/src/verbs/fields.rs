@@ -8,8 +8,8 @@ use crate::cache::Entry;
 use crate::names;
 use crate::part::{Action, BodyKind, Part};
 use crate::registry::Resource;
+use crate::store::Store;
 use crate::typing::Typing;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use pintle_meta::managed::{self, Applied, FieldSet, Manager, Operation, TypeSchema, Versions};
 use pintle_meta::{Object, Status};
 use serde_json::Value;
@@ -34,11 +34,32 @@ pub(super) fn track(
     let entries = match managed::update(&versions, live.as_ref(), &written, &manager, now) {
         Ok(entries) => Some(entries),
         Err(error) => {
-            tracing::warn!(%error, "managed fields are left as they were");
-            old.and_then(|(old, _)| old.meta().managed_fields.clone())
+            tracing::warn!(%error, "managed fields are dropped");
+            None
         }
     };
     new.meta_mut().managed_fields = entries.filter(|entries| !entries.is_empty());
+    Ok(())
+}
+
+/// Takes back new times of managed fields where they would be all that a write changes.
+pub(super) fn keep_times(
+    store: &Store,
+    key: &str,
+    new: &mut dyn Object,
+    old: &dyn Object,
+    entry: &Entry,
+) -> Result<(), Status> {
+    let (was, is) = (&old.meta().managed_fields, &new.meta().managed_fields);
+    let (Some(was), Some(is)) = (was, is) else { return Ok(()) };
+    if was == is || !managed::differ_only_in_time(was, is) {
+        return Ok(());
+    }
+    let mut same = new.boxed_clone();
+    same.meta_mut().managed_fields = Some(was.clone());
+    if store.written(key, same.as_ref(), entry.revision)?.bytes() == entry.bytes() {
+        new.meta_mut().managed_fields = Some(was.clone());
+    }
     Ok(())
 }
 
@@ -63,21 +84,19 @@ pub(super) fn track_body(
     Ok(())
 }
 
-/// Applies a configuration to the stored object, or to none.
+/// Applies a configuration to the stored object, or to none, in the version of the request.
 pub(super) fn apply(
     cx: &Context,
     entry: Option<&Entry>,
     config: &Value,
     manager: &str,
     force: bool,
-) -> Result<(Value, Vec<ManagedFieldsEntry>), Status> {
+) -> Result<Applied, Status> {
     let live = entry.map(|entry| stored_json(cx, entry)).transpose()?;
     let now = names::whole_second(cx.request.time);
     let manager = named(cx, manager, Operation::Apply);
     let versions = OfResource(&cx.resource);
-    let applied = managed::apply(&versions, live.as_ref(), config, &manager, force, now)?;
-    let Applied { object, managed_fields, .. } = applied;
-    Ok((object, managed_fields))
+    Ok(managed::apply(&versions, live.as_ref(), config, &manager, force, now)?)
 }
 
 /// Applies a configuration to a part. Nobody is recorded as an owner of its fields, so that an apply

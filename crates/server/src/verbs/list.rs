@@ -28,7 +28,10 @@ pub(super) async fn read(
     let reached = store.freshen(reading.at).await?;
     let cache = store.cache();
     let whole = reading.start.is_none() && reading.limit.is_none() && selection.is_everything();
+    let only_key = selection.only_key(cx.resource.kind.namespaced);
     let past = match reading.at {
+        // There are no pages of one object, so that a limit does not ask for an earlier state.
+        ReadAt::Exact(_) if only_key.is_some() && !reading.says_exact => None,
         ReadAt::Exact(revision) if revision != reached => Some(revision),
         _ => None,
     };
@@ -37,7 +40,7 @@ pub(super) async fn read(
         let entries = Entries::Shared(slice);
         return Ok(List { entries, revision, continue_token: None, remaining: None });
     }
-    if let (Some(key), None) = (selection.only_key(cx.resource.kind.namespaced), past) {
+    if let (Some(key), None) = (only_key, past) {
         let revision = cache.revision();
         let found = cache.get(&key).filter(|entry| selection.matches(entry));
         let entries = Entries::Picked(found.into_iter().collect());

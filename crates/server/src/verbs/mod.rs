@@ -100,14 +100,33 @@ impl Context {
         Store::key(&self.request.namespace, &self.request.name)
     }
 
+    /// Refuses a path without the namespace of its object, as two slashes in a row make it.
+    fn check_namespace(&self) -> Result<(), Status> {
+        if self.resource.kind.namespaced && self.request.namespace.is_empty() {
+            return Err(Status::bad_request("Namespace parameter required."));
+        }
+        Ok(())
+    }
+
     /// Refuses a name that cannot be part of a path, and so of no object.
     fn check_name(&self) -> Result<(), Status> {
+        self.check_namespace()?;
         let name = &self.request.name;
         let why = NameRule::PathSegment.validate(name, false).join(";");
-        if why.is_empty() {
-            return Ok(());
+        if !why.is_empty() {
+            return Err(Status::bad_request(format!("Name parameter invalid: {name:?}: {why}")));
         }
-        Err(Status::bad_request(format!("Name parameter invalid: {name:?}: {why}")))
+        self.check_key(&format!("/{name}"))
+    }
+
+    /// Refuses a namespace that would lead out of the resource in a storage made of folders.
+    fn check_key(&self, rest: &str) -> Result<(), Status> {
+        let namespace = &self.request.namespace;
+        if matches!(namespace.as_str(), "." | "..") {
+            let plural = &self.resource.kind.plural;
+            return Err(Status::plain(format!("invalid key: \"/{plural}/{namespace}{rest}\"")));
+        }
+        Ok(())
     }
 
     /// How the client wants to see objects.

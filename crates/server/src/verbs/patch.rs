@@ -2,7 +2,7 @@
 
 use super::body::Expected;
 use super::replace::{Update, replace};
-use super::{Context, apply, fields, update};
+use super::{Context, apply, create, fields, update};
 use crate::cache::Entry;
 use crate::part::Part;
 use crate::registry::Subresource;
@@ -11,12 +11,14 @@ use crate::store::Store;
 use crate::typing::Typing;
 use pintle_meta::decode::{self, Decoded};
 use pintle_meta::go;
-use pintle_meta::json;
+use pintle_meta::json::{self, Strict};
 use pintle_meta::managed::TypeSchema;
 use pintle_meta::options::{FieldValidation, PatchOptions};
 use pintle_meta::patch::{Error, JsonPatch, MergePatch, StrategicPatch};
 use pintle_meta::{FieldErrors, Object, Status};
 use serde_json::Value;
+
+const APPLY: &str = "application/apply-patch+yaml";
 
 /// A patch that has been read.
 enum Patch {
@@ -55,13 +57,31 @@ impl Patch {
     }
 }
 
-fn check_media_type(cx: &Context) -> Result<(), Status> {
-    match media_type(cx) {
+fn is_patch(media_type: &str) -> bool {
+    matches!(
+        media_type,
         "application/json-patch+json"
-        | "application/merge-patch+json"
-        | "application/strategic-merge-patch+json" => Ok(()),
-        _ => Err(unknown_format()),
+            | "application/merge-patch+json"
+            | "application/strategic-merge-patch+json"
+            | APPLY
+    )
+}
+
+/// The router takes a list of types of which one is right, the handler does not.
+fn check_media_type(cx: &Context) -> Result<(), Status> {
+    if is_patch(media_type(cx)) {
+        return Ok(());
     }
+    let list = cx.content_type.as_deref().unwrap_or_default().split(',');
+    let mut list = list.map(|one| one.split(';').next().unwrap_or_default().trim());
+    if list.any(is_patch) {
+        return Err(Status::unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json-patch+json, application/merge-patch+json, \
+             application/strategic-merge-patch+json, application/apply-patch+yaml",
+        ));
+    }
+    Err(unknown_format())
 }
 
 fn unknown_format() -> Status {
@@ -129,7 +149,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
 }
 
 fn is_apply(cx: &Context) -> bool {
-    media_type(cx) == "application/apply-patch+yaml"
+    media_type(cx) == APPLY
 }
 
 /// Reads the patch and its options. What is wrong with the patch is kept until the object is there
@@ -152,10 +172,18 @@ fn made_as<'a>(
     patch: &Patch,
     expected: Expected<'a>,
     value: &Value,
-) -> Result<Expected<'a>, Status> {
-    let (kind, api_version) = (value["kind"].as_str(), value["apiVersion"].as_str());
-    let same = kind == Some(expected.kind) && api_version == Some(expected.api_version);
-    if same || matches!(patch, Patch::Strategic(_)) {
+) -> Result<Expected<'a>, String> {
+    if matches!(patch, Patch::Strategic(_)) {
+        for name in ["kind", "apiVersion"] {
+            text(&value[name])?;
+        }
+        return Ok(expected);
+    }
+    // A document that says no kind is one of the kind expected.
+    let kind = Some(&value["kind"]).filter(|kind| !is_empty(kind));
+    let kind = kind.map_or(Some(expected.kind), Value::as_str);
+    let api_version = value["apiVersion"].as_str();
+    if kind == Some(expected.kind) && api_version == Some(expected.api_version) {
         return Ok(expected);
     }
     let mut versions = cx.resource.kind.versions.iter();
@@ -164,23 +192,48 @@ fn made_as<'a>(
             && kind == Some(expected.kind)
             && expected.kind == cx.resource.kind.kind
     });
-    let none = || {
+    let version = version.ok_or_else(|| {
         let text = |it: Option<&str>| it.unwrap_or_default().to_owned();
         let (kind, version) = (text(kind), text(api_version));
-        unreadable(cx, patch, format!("no kind {kind:?} is registered for version {version:?}"))
-    };
-    let version = version.ok_or_else(none)?;
+        format!("no kind {kind:?} is registered for version {version:?}")
+    })?;
     Ok(Expected { api_version: &version.api_version, decode: version.decode, ..expected })
 }
 
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value == ""
+}
+
+/// What is said of a document that has lost its version: Kubernetes reads it as one of its own, which
+/// knows none of the fields, and so misses the name.
+fn versionless(cx: &Context, value: &Value, validation: FieldValidation) -> Result<Status, String> {
+    let fields = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let unknown = fields.filter(|name| !matches!(*name, "kind" | "apiVersion"));
+    let found: Vec<String> =
+        unknown.map(|name| Strict::Unknown(name.to_owned()).to_string()).collect();
+    match validation {
+        FieldValidation::Strict if !found.is_empty() => {
+            return Err(format!("strict decoding error: {}", found.join(", ")));
+        }
+        FieldValidation::Strict | FieldValidation::Ignore => {}
+        FieldValidation::Warn => found.into_iter().for_each(|text| cx.warn(text)),
+    }
+    Ok(update::nameless(cx))
+}
+
+/// Whether a value can be a text, in the words of Go's conversion of documents.
+fn text(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Null | Value::String(_) => Ok(()),
+        Value::Number(number) if !number.is_f64() => Err("cannot convert int64 to string".into()),
+        _ => Err("unrecognized type: string".to_owned()),
+    }
+}
+
 /// 422: what the patch has made is no object of the kind.
-fn unreadable(cx: &Context, patch: &Patch, why: String) -> Status {
-    let shown = match patch {
-        Patch::Strategic(_) => go::plain(&serde_json::from_slice(&cx.body).unwrap_or(Value::Null)),
-        Patch::Json(_) | Patch::Merge(_) => String::from_utf8_lossy(&cx.body).into_owned(),
-    };
+fn unreadable(shown: &str, why: String) -> Status {
     let mut errors = FieldErrors::new();
-    errors.invalid("patch", &shown, why);
+    errors.invalid("patch", shown, why);
     let mut status = Status::invalid("", "", "", &errors);
     status.message = format!(" \"\" is invalid: {errors}");
     status
@@ -202,17 +255,20 @@ fn go_problem(error: &decode::Error) -> String {
         other => other,
     };
     match (got, expected) {
-        ("slice" | "map", "a string" | "a boolean") => {
-            format!("unrecognized type: {}", if expected == "a string" { "string" } else { "bool" })
-        }
-        ("bool", "a string") => "unrecognized type: string".to_owned(),
-        (_, "a string") => format!("cannot convert {got} to string"),
-        (_, "a boolean") => format!("cannot convert {got} to bool"),
+        ("int64", "a string") => "cannot convert int64 to string".to_owned(),
+        (_, "a string") => "unrecognized type: string".to_owned(),
+        (_, "a boolean") => "unrecognized type: bool".to_owned(),
+        ("float64", "i32" | "i64") => format!("cannot convert float64 to {}", go_integer(expected)),
+        (_, "i32" | "i64") => format!("unrecognized type: {}", go_integer(expected)),
         (_, "a sequence") => format!("cannot restore slice from {got}"),
         (_, "a map") => format!("cannot restore map from {got}"),
         _ if got == "map" => why,
         _ => format!("cannot restore struct from: {got}"),
     }
+}
+
+fn go_integer(name: &str) -> &'static str {
+    if name == "i32" { "int32" } else { "int64" }
 }
 
 /// Applies a patch to a document, and reads the result as an object again.
@@ -225,27 +281,36 @@ fn patched(
 ) -> Result<Box<dyn Object>, Status> {
     let patch = patch.as_ref().map_err(Clone::clone)?;
     let validation = options.field_validation.unwrap_or_default();
+    // What a message shows of the patch, should the result not be an object.
+    let left = match patch {
+        Patch::Strategic(patch) => Some(go::plain(&patch.remainder(&current, schema))),
+        Patch::Json(_) | Patch::Merge(_) => None,
+    };
     let value = patch.apply(current, schema)?;
     if !value.is_object() {
         return Err(Status::patch_failed());
     }
-    let expected = made_as(cx, patch, expected, &value)?;
-    let Decoded { object, unknown } =
-        (expected.decode)(value).map_err(|why| unreadable(cx, patch, go_problem(&why)))?;
+    let shown = left.unwrap_or_else(|| value.to_string());
+    let refused = |why| unreadable(&shown, why);
+    if !matches!(patch, Patch::Strategic(_)) && is_empty(&value["apiVersion"]) {
+        return Err(
+            versionless(cx, &value, validation).unwrap_or_else(|why| unreadable(&shown, why))
+        );
+    }
+    let expected = made_as(cx, patch, expected, &value).map_err(refused)?;
+    let Decoded { mut object, unknown } =
+        (expected.decode)(value).map_err(|why| refused(go_problem(&why)))?;
     let mut found = patch.findings().to_vec();
     let unknown = json::in_document_order(&[], &unknown, &[]);
     found.extend(unknown.iter().map(ToString::to_string));
     match validation {
         FieldValidation::Strict if !found.is_empty() => {
-            let why = format!("strict decoding error: {}", found.join(", "));
-            if !patch.findings().is_empty() {
-                return Err(Status::bad_request(why));
-            }
-            return Err(unreadable(cx, patch, why));
+            return Err(refused(format!("strict decoding error: {}", found.join(", "))));
         }
         FieldValidation::Strict | FieldValidation::Ignore => {}
         FieldValidation::Warn => found.into_iter().for_each(|text| cx.warn(text)),
     }
+    create::own_namespace(cx, object.meta_mut())?;
     update::check_name(cx, object.as_ref())?;
     Ok(object)
 }

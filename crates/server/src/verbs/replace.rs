@@ -98,6 +98,7 @@ async fn attempt(
     validate(cx, update, new.as_ref(), old.as_ref())?;
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
+    fields::keep_times(store, key, new.as_mut(), old.as_ref(), entry)?;
     write(store, update, key, new.as_ref(), entry).await
 }
 

@@ -28,7 +28,7 @@ impl Selection {
                 None => fields = FieldSelector::equal("metadata.name", &cx.request.name),
                 Some(name) if name == cx.request.name => {}
                 Some(_) => {
-                    let why = "both a name and a field selector that contradicts it were given";
+                    let why = "fieldSelector metadata.name doesn't match requested name";
                     return Err(Status::bad_request(why));
                 }
             }
@@ -37,6 +37,7 @@ impl Selection {
             "" => String::new(),
             namespace => format!("{namespace}/"),
         };
+        cx.check_key("")?;
         Ok(Self { prefix, labels: options.label_selector.clone(), fields })
     }
 

@@ -100,13 +100,19 @@ pub(super) fn show(part: &Part, store: &Store, reply: Reply) -> Result<Reply, St
     Ok(Reply::Other { code, json, protobuf: part.body.protobuf.clone() })
 }
 
+/// 400: a body without a name.
+pub(super) fn nameless(cx: &Context) -> Status {
+    let path = &cx.request.name;
+    Status::bad_request(format!(
+        "the name of the object ({path} based on URL) was undeterminable: name must be provided"
+    ))
+}
+
 /// The name in the body must be that of the path.
 pub(super) fn check_name(cx: &Context, object: &dyn Object) -> Result<(), Status> {
     let path = &cx.request.name;
     match object.name() {
-        "" => Err(Status::bad_request(format!(
-            "the name of the object ({path} based on URL) was undeterminable: name must be provided"
-        ))),
+        "" => Err(nameless(cx)),
         name if name == path => Ok(()),
         name => Err(Status::bad_request(format!(
             "the name of the object ({name}) does not match the name on the URL ({path})"

@@ -6,7 +6,7 @@ use crate::cache::{Change, Cursor, Entry, Lagged, Watcher};
 use crate::negotiate::{Media, Transform};
 use crate::reply::Reply;
 use crate::serve::Shutdown;
-use crate::shape::Shape;
+use crate::shape::{INITIAL_EVENTS_END, Shape};
 use crate::store::Store;
 use bytes::Bytes;
 use futures::stream;
@@ -25,6 +25,10 @@ const WATCH_TIME_MIN: Duration = Duration::from_secs(1800);
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// So long before its end a watch is told how far it is for the last time.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
+/// So long a watch from a revision that is still to come waits for it. A client ahead of this server
+/// has seen what it is about to see; one that is still ahead then has seen another storage, which was
+/// lost, and would wait for changes in vain.
+const AHEAD_WAIT: Duration = Duration::from_secs(5);
 /// How many changes are taken from the cache at a time.
 const CHANGES_AT_ONCE: usize = 512;
 /// Events are sent when so many bytes of them have been collected.
@@ -34,12 +38,6 @@ const PIECE_BYTES: usize = 64 << 10;
 pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> {
     let options = ListOptions::from_query(&cx.query)?;
     let selection = Selection::new(cx, &options)?;
-    if cx.format.media == Media::Yaml || cx.format.transform == Transform::PartialList {
-        let accepted = "only the following media types are accepted: \
-                        application/json;stream=watch, \
-                        application/vnd.kubernetes.protobuf;stream=watch";
-        return Err(Status::not_acceptable(accepted));
-    }
     let shape = cx.shape()?;
     let version = parse_resource_version(&options.resource_version)?;
     let initial = options.send_initial_events.unwrap_or(version == 0);
@@ -56,16 +54,15 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         let (slice, revision) = store.cache().all(&selection.prefix);
         (Some(slice.cursor()), revision)
     } else {
-        // A client ahead of the cache has seen what this server is about to see. One ahead of the
-        // storage has seen another storage, which was lost: it would wait for changes in vain.
-        if version > store.freshen(ReadAt::Any).await? {
-            let newest = store.freshen(ReadAt::Latest).await?;
-            if version > newest {
-                return Ok(too_old(&shape, version, newest));
-            }
-        }
-        (None, version)
+        let reached = store.freshen(ReadAt::Any).await?;
+        (None, if version == 0 { reached } else { version })
     };
+    let doubt = (from > store.cache().revision()).then(|| Instant::now() + AHEAD_WAIT);
+    check_format(cx)?;
+    if cx.format.transform == Transform::PartialList {
+        // As in Kubernetes: no object can be shown as a list, and the first one ends the watch.
+        return Ok(Reply::Watch(Box::pin(stream::empty())));
+    }
     let Some(watcher) = store.cache().watch_after(from) else {
         return Ok(too_old(&shape, from, store.cache().floor()));
     };
@@ -85,7 +82,8 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         tell_initial_end: initial && options.allow_watch_bookmarks,
         api_version: cx.version().api_version.clone(),
         end,
-        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks))),
+        doubt,
+        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks, doubt))),
         shutdown: cx.shutdown.clone(),
         first: true,
         over: false,
@@ -96,13 +94,24 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
     }))))
 }
 
+/// Refuses a format that has no stream, once all else is well.
+fn check_format(cx: &Context) -> Result<(), Status> {
+    if cx.format.media != Media::Yaml {
+        return Ok(());
+    }
+    let accepted = "only the following media types are accepted: application/json;stream=watch, \
+                    application/vnd.kubernetes.protobuf;stream=watch";
+    Err(Status::not_acceptable(accepted))
+}
+
 /// A number from zero to one that differs from watch to watch, so that they do not end together.
 fn spread(cx: &Context) -> f64 {
     f64::from(cx.request.time.subsec_microsecond()) / 1000.0
 }
 
-fn next_wake(end: Instant, bookmarks: bool) -> Instant {
+fn next_wake(end: Instant, bookmarks: bool, doubt: Option<Instant>) -> Instant {
     let now = Instant::now();
+    let end = doubt.map_or(end, |doubt| doubt.min(end));
     if !bookmarks {
         return end;
     }
@@ -111,7 +120,7 @@ fn next_wake(end: Instant, bookmarks: bool) -> Instant {
 }
 
 /// A watch that starts where nothing is known, or no longer, gets one event that says so; the
-/// client lists again. In Kubernetes a version of the future just waits: it keeps its storage.
+/// client lists again.
 fn too_old(shape: &Shape, from: Revision, known: Revision) -> Reply {
     let piece = too_old_event(shape, from, known);
     Reply::Watch(Box::pin(stream::once(async move { piece })))
@@ -139,6 +148,8 @@ struct Watching {
     tell_initial_end: bool,
     api_version: String,
     end: Instant,
+    /// When a watch that is ahead of the storage is told so.
+    doubt: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     shutdown: Shutdown,
     first: bool,
@@ -186,9 +197,18 @@ impl Watching {
         if Instant::now() >= self.end {
             return None;
         }
-        self.seen = self.seen.max(self.watcher.seen());
-        self.bookmark(false, out);
-        let next = next_wake(self.end, self.bookmarks);
+        let reached = self.watcher.seen();
+        let doubted = self.doubt.take_if(|doubt| Instant::now() >= *doubt).is_some();
+        if doubted && reached < self.from {
+            self.over = true;
+            out.extend_from_slice(&too_old_event(&self.shape, self.from, reached));
+            return Some(());
+        }
+        self.seen = self.seen.max(reached);
+        if !doubted && self.bookmarks {
+            self.bookmark(false, out);
+        }
+        let next = next_wake(self.end, self.bookmarks, self.doubt);
         self.timer.as_mut().reset(next);
         Some(())
     }
@@ -256,8 +276,9 @@ impl Watching {
         );
         object["metadata"]["resourceVersion"] = self.seen.to_string().into();
         if initial_end {
-            object["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true".into();
+            object["metadata"]["annotations"][INITIAL_EVENTS_END] = "true".into();
         }
-        self.shape.bookmark(&object, out);
+        let first = std::mem::take(&mut self.first);
+        self.shape.bookmark(&object, first, out);
     }
 }

@@ -1,0 +1,86 @@
+//! What is left of a strategic merge patch once it has been applied.
+//!
+//! Kubernetes takes directives out of a patch as it follows them, and prints what is left where the
+//! result is no object of the kind.
+
+use super::strategic::{DELETE_FROM_LIST, DIRECTIVE, RETAIN_KEYS, SET_ELEMENT_ORDER};
+use crate::managed::Type;
+use serde_json::{Map, Value};
+
+/// Takes out of a patch what is gone once it has been merged into an object.
+///
+/// The recursion ends with the patch, whose depth the reader has limited.
+pub(super) fn of_object(
+    patch: &mut Map<String, Value>,
+    object: Option<&Map<String, Value>>,
+    of: Option<Type<'_>>,
+) {
+    match patch.get(DIRECTIVE).and_then(Value::as_str) {
+        Some("replace") => _ = patch.remove(DIRECTIVE),
+        Some(_) => {}
+        None => merged(patch, object, of),
+    }
+}
+
+fn merged(
+    patch: &mut Map<String, Value>,
+    object: Option<&Map<String, Value>>,
+    of: Option<Type<'_>>,
+) {
+    patch.remove(RETAIN_KEYS);
+    let order = format!("{SET_ELEMENT_ORDER}/");
+    let ordered: Vec<String> =
+        patch.keys().filter_map(|name| name.strip_prefix(&order)).map(str::to_owned).collect();
+    for name in ordered {
+        patch.remove(&format!("{order}{name}"));
+        patch.remove(&name);
+    }
+    for (name, value) in patch.iter_mut().filter(|(name, _)| !name.starts_with(DELETE_FROM_LIST)) {
+        let current = object.and_then(|object| object.get(name));
+        let field = of.and_then(|of| of.field(name));
+        let strategy = field.and_then(Type::patch_strategy).unwrap_or_default();
+        let strategy = |wanted: &str| strategy.split(',').any(|one| one == wanted);
+        match (value, current) {
+            (Value::Object(patch), Some(Value::Object(current))) => {
+                if !strategy("replace") {
+                    of_object(patch, Some(current), field);
+                }
+            }
+            (Value::Array(patch), Some(Value::Array(current))) => {
+                if strategy("merge") {
+                    of_list(patch, current, field);
+                }
+            }
+            (value, _) => new(value),
+        }
+    }
+}
+
+fn of_list(patch: &mut [Value], current: &[Value], of: Option<Type<'_>>) {
+    let Some(key) = of.and_then(Type::patch_merge_key) else { return };
+    let items = of.and_then(Type::items);
+    for item in patch.iter_mut().filter_map(Value::as_object_mut) {
+        let Some(name) = item.get(key).filter(|_| !item.contains_key(DIRECTIVE)) else { continue };
+        let same = current.iter().find(|other| other.get(key) == Some(name));
+        if let Some(Value::Object(same)) = same {
+            of_object(item, Some(same), items);
+        }
+    }
+}
+
+/// A value that is new to the object loses its `null` fields, and objects that are there to be
+/// deleted, unless it is one itself.
+fn new(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(new);
+            if !fields.contains_key(DIRECTIVE) {
+                let deletes = |value: &Value| value.get(DIRECTIVE).is_some();
+                fields.retain(|_, value| !deletes(value));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(new),
+        _ => {}
+    }
+}
