@@ -14,15 +14,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the storage may take to answer.
-const STORAGE_TIME: Duration = Duration::from_secs(2);
-
 /// The checks of a server.
 #[derive(Debug)]
 pub(crate) struct Health {
     pub storage: Arc<dyn Storage>,
     pub caches: Vec<Arc<Cache>>,
     pub shutdown: Shutdown,
+    /// How long the storage may take to answer a check, and the check whether the server is ready.
+    pub healthcheck_time: Duration,
+    pub readycheck_time: Duration,
 }
 
 /// One check, by the name under which Kubernetes has it.
@@ -161,9 +161,9 @@ impl Health {
     async fn run(&self, check: Check) -> Result<(), &'static str> {
         match check {
             Check::Ping | Check::Log | Check::Started(_) => Ok(()),
-            Check::Storage => self.storage_answers().await,
+            Check::Storage => self.storage_answers(self.healthcheck_time).await,
             Check::StorageReadiness if self.caches.iter().all(|cache| cache.is_ready()) => {
-                self.storage_answers().await
+                self.storage_answers(self.readycheck_time).await
             }
             Check::StorageReadiness => Err("the objects have not been loaded yet"),
             Check::Shutdown if self.shutdown.is_started() => Err("process is shutting down"),
@@ -171,8 +171,8 @@ impl Health {
         }
     }
 
-    async fn storage_answers(&self) -> Result<(), &'static str> {
-        match tokio::time::timeout(STORAGE_TIME, self.storage.current_revision()).await {
+    async fn storage_answers(&self, time: Duration) -> Result<(), &'static str> {
+        match tokio::time::timeout(time, self.storage.current_revision()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err("the storage cannot be reached"),
             Err(_) => Err("the storage does not answer in time"),

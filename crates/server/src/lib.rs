@@ -80,6 +80,7 @@ pub use kube_core;
 pub use options::AuthenticationOptions;
 pub use options::AuthorizationOptions;
 pub use options::DelegationOptions;
+pub use options::EtcdOptions;
 pub use options::Options;
 pub use options::ServingOptions;
 pub use options::StorageMediaType;

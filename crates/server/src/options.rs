@@ -6,6 +6,8 @@
 mod authentication;
 mod authorization;
 mod delegation;
+mod duration;
+mod etcd;
 mod serving;
 mod storage;
 
@@ -25,6 +27,7 @@ use crate::tls::{CertificateSource, TlsSettings};
 pub use authentication::AuthenticationOptions;
 pub use authorization::AuthorizationOptions;
 pub use delegation::DelegationOptions;
+pub use etcd::EtcdOptions;
 pub use serving::ServingOptions;
 pub use storage::{StorageMediaType, StorageOptions};
 
@@ -99,6 +102,10 @@ pub struct Options {
     #[arg(long, value_name = "FOLDER", help_heading = "Storage")]
     pub data_dir: Option<PathBuf>,
 
+    /// How to reach etcd, and where in a storage objects are.
+    #[command(flatten)]
+    pub etcd: EtcdOptions,
+
     /// Where to write the administrator's kubeconfig
     /// [default: "admin.kubeconfig" in the data folder]
     #[arg(long, value_name = "FILE", help_heading = "Authentication and authorization")]
@@ -158,6 +165,7 @@ impl Default for Options {
             storage: None,
             stored: StorageOptions::default(),
             data_dir: None,
+            etcd: EtcdOptions::default(),
             kubeconfig_out: None,
             anonymous_auth: true,
             insecure_allow_all: false,
@@ -204,6 +212,21 @@ impl Options {
             kubeconfig: or_in_data(&self.kubeconfig_out, "admin.kubeconfig"),
             data_folder,
         })
+    }
+
+    /// The address of the storage, by whichever flags it is given.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the flags contradict one another.
+    pub(crate) fn storage_address(&self) -> io::Result<Option<String>> {
+        match (&self.storage, self.etcd.address()?) {
+            (Some(_), Some(_)) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "--storage and the flags of etcd name two storages",
+            )),
+            (storage, etcd) => Ok(etcd.or_else(|| storage.clone())),
+        }
     }
 
     /// Where the serving certificate comes from.

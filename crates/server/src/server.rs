@@ -30,9 +30,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Where objects are kept in the storage.
-const STORAGE_ROOT: &str = "/registry";
-
 /// An API server: kinds, admission plugins, and the command line that goes with them.
 ///
 /// See [`Kind`](crate::Kind) for an example.
@@ -137,7 +134,8 @@ impl Server {
     pub async fn start(self, options: &Options) -> io::Result<Running> {
         let clock = Clock::system();
         let places = options.places(&self.name)?;
-        let storage = self.storages.open(options.storage.as_deref(), &places.data_folder).await?;
+        let storage = options.storage_address()?;
+        let storage = self.storages.open(storage.as_deref(), &places.data_folder).await?;
         let listener = serve::bind(options.address()).await?;
         let address = listener.local_addr()?;
         let delegation = Delegation::of(&options.delegation).await?;
@@ -185,10 +183,11 @@ impl Server {
     /// Puts together what requests share.
     fn assemble(self, options: &Options, started: Started) -> (Shared, Vec<Arc<Cache>>) {
         let storage = started.storage;
+        let root = options.etcd.root();
         let resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
-            .map(|kind| kind.into_resource(&storage, STORAGE_ROOT, options.stored.media_type))
+            .map(|kind| kind.into_resource(&storage, &root, options.stored.media_type))
             .map(Arc::new)
             .collect();
         let mut registry = Registry::default();
@@ -220,7 +219,13 @@ impl Server {
             registry,
             discovery,
             openapi,
-            health: Health { storage, caches: caches.clone(), shutdown: shutdown.clone() },
+            health: Health {
+                storage,
+                caches: caches.clone(),
+                shutdown: shutdown.clone(),
+                healthcheck_time: options.etcd.healthcheck_timeout,
+                readycheck_time: options.etcd.readycheck_timeout,
+            },
             authenticator: started.authenticator,
             authorizers: started.authorizers,
             plugins: Plugins::new(plugins),

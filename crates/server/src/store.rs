@@ -22,14 +22,17 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// A store below `root`, for example `/registry`.
+    /// A store below `root`, for example `/registry`; the kind's group follows, unless the root
+    /// ends in it.
     pub(crate) fn new(
         kind: Arc<KindInfo>,
         storage: Arc<dyn Storage>,
         root: &str,
         media: StorageMediaType,
     ) -> Self {
-        let prefix = format!("{root}/{}/{}/", kind.group, kind.plural).replace("//", "/");
+        let within = root.rsplit('/').next().is_some_and(|last| last == kind.group);
+        let group = if within { "" } else { &kind.group };
+        let prefix = format!("{root}/{group}/{}/", kind.plural).replace("//", "/");
         let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone());
         let resource = GroupResource { group: kind.group.clone(), resource: kind.plural.clone() };
         Self { kind, resource, storage, cache, prefix, media }

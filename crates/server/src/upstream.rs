@@ -3,6 +3,7 @@
 //! The client is that of kube-rs, which knows kubeconfigs and what a pod is told of its cluster; its
 //! types stay in here. Without the feature `client` there is none, and a server says so when it is
 //! asked to use one.
+#![cfg_attr(not(feature = "client"), allow(dead_code, reason = "nobody can be asked then"))]
 
 #[cfg(not(feature = "client"))]
 #[path = "upstream/absent.rs"]
@@ -46,7 +47,6 @@ impl Failure {
     }
 
     /// What an answer that is no success says: the message of its `Status`, or its text.
-    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "of answers that nobody gets"))]
     fn of_answer(code: u16, told_to_wait: bool, body: &[u8]) -> Self {
         let status = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
         let message = match status["message"].as_str() {

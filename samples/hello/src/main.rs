@@ -41,5 +41,6 @@ fn main() -> ExitCode {
         .about("Foos that say something, as a Kubernetes API")
         .kind(foos)
         .admit(DisallowFoo)
+        .backend(pintle_etcd::Etcd)
         .run()
 }

@@ -193,7 +193,7 @@ fn chain(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    text
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a connection that had been there was lost; one that cannot be made is another matter.

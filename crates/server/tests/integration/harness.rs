@@ -8,6 +8,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pintle::{Options, Running, Server};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
 use serde_json::Value;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,7 +25,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Longer than anything takes on a busy machine.
@@ -98,14 +102,13 @@ impl Served {
         options.data_dir = Some(folder.path().to_owned());
         change(&mut options);
         let running = soon(server.start(&options)).await.unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(authorities(&running));
-        let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self { running, client: Arc::new(client), folder }
+        let client = client(&running, None);
+        Self { running, client, folder }
+    }
+
+    /// Shows a certificate to the server from now on, or none.
+    pub(crate) fn show(&mut self, identity: Option<&Identity>) {
+        self.client = client(&self.running, identity);
     }
 
     /// Ends the server and starts another one on the same port with the same files.
@@ -235,6 +238,58 @@ impl Served {
         let response = self.open(Http::One, &format!("GET {path}"), headers, "").await;
         assert_eq!(response.status(), 200, "{path}");
         Events { body: BodyStream::new(response.into_body()), text: Vec::new() }
+    }
+}
+
+/// A client that trusts the server.
+fn client(running: &Running, identity: Option<&Identity>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities(running));
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match identity {
+        None => builder.with_no_client_auth(),
+        Some(Identity { certificate, key }) => {
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+        }
+    })
+}
+
+/// A certificate and its key, by which a client is known.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    certificate: CertificateDer<'static>,
+    key: String,
+}
+
+/// An authority that issues certificates for clients.
+pub(crate) struct Issuer(CertifiedIssuer<'static, KeyPair>);
+
+impl Issuer {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// The authority's own certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for a user of a group.
+    pub(crate) fn issue(&self, name: &str, group: &str) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.distinguished_name.push(DnType::OrganizationName, group);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap().der().clone();
+        Identity { certificate, key: key.serialize_pem() }
     }
 }
 

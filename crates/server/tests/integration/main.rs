@@ -4,6 +4,8 @@
 
 mod auth;
 mod bad_input;
+mod cluster;
+mod delegation;
 mod harness;
 mod kinds;
 mod kube_rs;

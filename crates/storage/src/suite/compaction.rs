@@ -132,7 +132,7 @@ async fn running_watch_goes_on(store: Store) {
     compact(&store, last).await;
     let quiet = create(&store, "/c/quiet/a", "one").await;
     assert_eq!(feed.up_to(quiet).await, [Event::Put(item("/c/quiet/a", "one", quiet))]);
-    assert_eq!(range(&store, Range::default()).await.revision, quiet);
+    assert!(range(&store, Range::default()).await.revision >= quiet);
 }
 
 /// The answer to a watch that starts too early, which may come with its first events only.
