@@ -4,7 +4,7 @@
 //! [metrics of Kubernetes](https://kubernetes.io/docs/reference/instrumentation/metrics/), so that
 //! dashboards and alerts made for a kube-apiserver fit.
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::request::ResourcePath;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -105,7 +105,7 @@ impl Metrics {
             let count = counter.load(Ordering::Relaxed);
             line(&mut out, "apiserver_current_inflight_requests", &[("request_kind", kind)], count);
         }
-        objects(&mut out, caches);
+        cache::write_metrics(&mut out, caches);
         process(&mut out, self.started);
         out
     }
@@ -178,19 +178,6 @@ impl Kind {
             ("verb", self.verb),
             ("version", &self.version),
         ]
-    }
-}
-
-fn objects(out: &mut String, caches: &[Arc<Cache>]) {
-    let name = "apiserver_resource_objects";
-    head(out, name, "gauge", "Objects stored, by resource.");
-    for cache in caches {
-        line(out, name, &cache.labels(), cache.count());
-    }
-    let name = "apiserver_watch_cache_resource_version";
-    head(out, name, "gauge", "The resource version that the watch cache has reached.");
-    for cache in caches {
-        line(out, name, &cache.labels(), cache.revision());
     }
 }
 

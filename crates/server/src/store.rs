@@ -3,12 +3,19 @@
 //! Reads come from the watch cache, writes go to the storage with the revision they expect. This is
 //! the only place where an error of the storage becomes one that a client sees.
 
-use crate::cache::{Cache, Corrupt, Entry, Key, Unreadable};
+use crate::cache::{Broken, Cache, Corrupt, Entry, Key, Page, Query, Unreadable};
 use crate::options::StorageMediaType;
 use pintle_meta::options::ReadAt;
-use pintle_meta::{GroupResource, KindInfo, Object, Status};
-use pintle_storage::{Error, KeyValue, Revision, Storage};
+use pintle_meta::status::{Cause, Details};
+use pintle_meta::{GroupResource, KindInfo, Object, Reason, Status};
+use pintle_storage::{Error, KeyValue, Range, Revision, Storage};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How many keys one read of the storage for a list asks for.
+const STORED_KEYS_MAX: usize = 10_000;
+/// How many broken values a list names.
+const BROKEN_TOLD_MAX: usize = 100;
 
 /// The objects of one kind.
 #[derive(Clone, Debug)]
@@ -19,6 +26,15 @@ pub(crate) struct Store {
     cache: Arc<Cache>,
     prefix: String,
     media: StorageMediaType,
+}
+
+/// Where a read is answered from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The cache, which shows this revision or a later one.
+    Cache(Revision),
+    /// The storage, because the cache is late or has not been loaded yet.
+    Storage,
 }
 
 impl Store {
@@ -50,39 +66,132 @@ impl Store {
 
     /// Waits until the cache is as new as asked, and returns the revision it shows.
     pub(crate) async fn freshen(&self, at: ReadAt) -> Result<Revision, Status> {
-        match at {
-            ReadAt::Any if self.cache.is_ready() => Ok(self.cache.revision()),
-            ReadAt::Any => self.unreadable(self.cache.not_older_than(1).await, 0),
-            ReadAt::NotOlderThan(revision) | ReadAt::Exact(revision) => {
-                self.unreadable(self.cache.not_older_than(revision).await, revision)
-            }
-            ReadAt::Latest => {
-                let reached = self.cache.consistent().await;
-                self.unreadable(reached.map_err(|e| self.failed("get", e))?, 0)
-            }
-        }
+        let revision = match at {
+            ReadAt::Any => 0,
+            ReadAt::NotOlderThan(revision) | ReadAt::Exact(revision) => revision,
+            ReadAt::Latest => self.cache.newest().await.map_err(|e| self.failed("list", e))?,
+        };
+        self.cache.not_older_than(revision).await.map_err(|why| match why {
+            Unreadable::NotReady => Status::too_many_requests("storage is (re)initializing", 1),
+            Unreadable::TooNew(now) => Status::resource_version_too_large(revision, now),
+        })
     }
 
-    fn unreadable<T>(&self, result: Result<T, Unreadable>, asked: Revision) -> Result<T, Status> {
-        result.map_err(|why| match why {
-            Unreadable::NotReady => Status::too_many_requests("storage is (re)initializing", 1),
-            Unreadable::TooNew(current) if asked > current => {
-                Status::resource_version_too_large(asked, current)
+    /// Decides where a read is answered from, and waits until the cache is as new as asked.
+    ///
+    /// `may_pass` is whether the storage is asked where nothing has been loaded yet.
+    pub(crate) async fn source(&self, at: ReadAt, may_pass: bool) -> Result<Source, Status> {
+        if may_pass && !self.cache.is_ready() {
+            return Ok(Source::Storage);
+        }
+        let consistent = &self.cache.counts.consistent;
+        match (self.freshen(at).await, at) {
+            (Ok(reached), ReadAt::Latest) => {
+                consistent[0].fetch_add(1, Ordering::Relaxed);
+                Ok(Source::Cache(reached))
             }
-            Unreadable::TooNew(_) => Status::server_timeout(&self.resource, "get"),
-        })
+            // The cache is late, the storage is not.
+            (Err(status), ReadAt::Latest) if status.is(Reason::Timeout) => {
+                consistent[1].fetch_add(1, Ordering::Relaxed);
+                Ok(Source::Storage)
+            }
+            (result, _) => result.map(Source::Cache),
+        }
     }
 
     /// Reads an object.
     pub(crate) async fn get(&self, key: &str, at: ReadAt) -> Result<Arc<Entry>, Status> {
-        self.freshen(at).await?;
-        self.cache.get(key).ok_or_else(|| self.not_found(key))
+        match self.source(at, true).await? {
+            Source::Cache(_) => {
+                self.cache.get(key).ok_or_else(|| match self.cache.broken_at(key) {
+                    Some(broken) => unreadable(&broken),
+                    None => self.not_found(key),
+                })
+            }
+            Source::Storage => self.get_stored(key).await?.ok_or_else(|| self.not_found(key)),
+        }
     }
 
-    /// Reads an object past the cache, for a write that found the cache behind.
+    /// Reads an object past the cache.
     pub(crate) async fn get_stored(&self, key: &str) -> Result<Option<Arc<Entry>>, Status> {
         let got = self.storage.get(&self.path(key)).await.map_err(|e| self.failed("get", e))?;
-        got.item.map(|item| self.entry(key, &item)).transpose()
+        got.item.map(|item| self.entry(&item)).transpose()
+    }
+
+    /// Reads a page past the cache, for a state that the cache does not have; zero is the newest.
+    /// `None` where the storage does not have it either.
+    pub(crate) async fn page_stored<F: Fn(&Entry) -> bool + Sync>(
+        &self,
+        query: &Query<'_, F>,
+        revision: Revision,
+    ) -> Result<Option<Page>, Status> {
+        let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+        let mut range = Range {
+            prefix: self.path(query.prefix),
+            start: self.path(query.start),
+            revision,
+            limit: limit.min(STORED_KEYS_MAX),
+        };
+        let (mut entries, mut fetched) = (Vec::new(), 0);
+        let more = 'read: loop {
+            let page = match self.storage.range(range.clone()).await {
+                Ok(page) => page,
+                Err(Error::Compacted { .. }) => return Ok(None),
+                Err(error) => return Err(self.failed("list", error)),
+            };
+            range.revision = page.revision;
+            fetched += page.items.len();
+            for (at, item) in page.items.iter().enumerate() {
+                let entry = self.entry(item)?;
+                if query.filter.as_ref().is_none_or(|wanted| wanted(&entry)) {
+                    entries.push(entry);
+                }
+                if entries.len() == limit {
+                    break 'read page.more || at + 1 < page.items.len();
+                }
+            }
+            let Some(last) = page.items.last().filter(|_| page.more) else { break false };
+            range.start = format!("{}\0", last.key);
+            // A selector may select little: as in Kubernetes, the next read takes more.
+            range.limit = (range.limit * 2).min(STORED_KEYS_MAX);
+        };
+        self.cache.counts.stored_lists.add(fetched, entries.len());
+        Ok(Some(Page { entries, revision: range.revision, more, remaining: None }))
+    }
+
+    /// Refuses a list of what cannot be decoded, as Kubernetes does: it would not be whole.
+    ///
+    /// # Errors
+    /// 500 `StorageReadError` that names the keys, where there are any below the prefix.
+    pub(crate) fn check_readable(&self, prefix: &str) -> Result<(), Status> {
+        let broken = self.cache.broken_below(prefix, BROKEN_TOLD_MAX + 1);
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let causes = broken.iter().take(BROKEN_TOLD_MAX).map(|broken| Cause {
+            reason: "UnexpectedServerResponse".to_owned(),
+            message: corrupt_object(broken),
+            field: broken.path.to_string(),
+        });
+        let mut causes: Vec<Cause> = causes.collect();
+        if broken.len() > BROKEN_TOLD_MAX {
+            causes.push(Cause {
+                reason: "FieldValueTooMany".to_owned(),
+                message: "too many errors, the list is truncated".to_owned(),
+                ..Cause::default()
+            });
+        }
+        let on = &self.resource;
+        let mut status = Status::plain(format!("failed to read one or more {on} from the storage"));
+        status.reason = Some(Reason::StorageReadError);
+        status.details = Some(Details {
+            name: "list".to_owned(),
+            group: on.group.clone(),
+            kind: on.resource.clone(),
+            causes,
+            ..Details::default()
+        });
+        Err(status)
     }
 
     /// Stores a new object; `Ok(None)` where the key is taken.
@@ -150,9 +259,11 @@ impl Store {
         format!("{}{key}", self.prefix)
     }
 
-    fn entry(&self, key: &str, item: &KeyValue) -> Result<Arc<Entry>, Status> {
-        let key = Key::below(&self.prefix, &item.key).unwrap_or_else(|| key.into());
-        Entry::new(&self.kind, key, &item.value, item.revision).map(Arc::new).map_err(corrupt)
+    fn entry(&self, item: &KeyValue) -> Result<Arc<Entry>, Status> {
+        let KeyValue { key: path, value, revision } = item;
+        let key = Key::below(&self.prefix, path).unwrap_or_else(|| (&**path).into());
+        let entry = Entry::new(&self.kind, key, value, *revision).map(Arc::new);
+        entry.map_err(|why| unreadable(&Broken::found(&self.cache, path, *revision, why)))
     }
 
     fn draft(&self, key: &str, object: &dyn Object, revision: Revision) -> Result<Entry, Status> {
@@ -168,6 +279,19 @@ impl Store {
         };
         status.caused_by(error)
     }
+}
+
+/// 500 for a stored value that cannot be decoded.
+fn unreadable(broken: &Broken) -> Status {
+    Status::internal(corrupt_object(broken))
+}
+
+/// The words of Kubernetes for a stored value that cannot be decoded.
+fn corrupt_object(Broken { path, revision, why }: &Broken) -> String {
+    format!(
+        "StorageError: corrupt object, Code: 7, Key: {path}, ResourceVersion: 0, \
+         AdditionalErrorMsg: object not decodable revision={revision}: {why}"
+    )
 }
 
 fn corrupt(error: Corrupt) -> Status {

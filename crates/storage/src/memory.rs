@@ -77,6 +77,18 @@ impl Memory {
         Self::default()
     }
 
+    /// An empty store, at a revision of the caller's choice and at least 1.
+    ///
+    /// Whoever remembers a revision of an earlier store, for example a client that watches across a
+    /// restart, must learn that what came behind it is lost. It does where every store starts at a
+    /// greater revision than the one before it has reached: a time will do.
+    #[must_use]
+    pub fn starting_at(revision: Revision) -> Self {
+        let state = State::starting_at(revision.max(1));
+        let revision = AtomicU64::new(state.revision());
+        Self { shared: Arc::new(Shared { state: RwLock::new(state), revision }) }
+    }
+
     /// Commits one change and wakes whom it concerns.
     fn write(&self, change: impl FnOnce(&mut State) -> Result<Commit>) -> Result<Revision> {
         let mut state = self.shared.write();

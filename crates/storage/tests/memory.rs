@@ -22,6 +22,24 @@ async fn suite_on_many_threads() {
     suite::run(|| async { Arc::new(Memory::new()) as Arc<_> }).await;
 }
 
+#[tokio::test]
+async fn a_later_store_knows_nothing_of_an_earlier_one() {
+    let store = Memory::starting_at(1000);
+    assert_eq!(store.current_revision().await.unwrap(), 1000);
+    for after in [0, 1, 998] {
+        let watch = store.watch("/", after).await;
+        assert!(matches!(watch, Err(Error::Compacted { oldest: 1000 })), "{after}");
+    }
+    let range = Range { revision: 999, ..Range::default() };
+    assert!(matches!(store.range(range).await, Err(Error::Compacted { oldest: 1000 })));
+    let mut watch = store.watch("/", 1000).await.unwrap();
+    assert_eq!(store.create("/a", "a".into()).await.unwrap(), 1001);
+    assert!(
+        matches!(&watch.next().await.unwrap()[..], [Event::Put(item)] if item.revision == 1001)
+    );
+    assert_eq!(Memory::starting_at(0).current_revision().await.unwrap(), 1);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Create(String, Bytes),

@@ -1,10 +1,13 @@
 //! The task that keeps a cache in step with the storage.
 
+use super::broken::Broken;
 use super::history::{Change, History};
 use super::tree::Tree;
-use super::{Cache, Entry, Key};
+use super::{Cache, Entry, Key, State};
 use pintle_storage::{Error, Event, KeyValue, Range, Revision, Watch};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How many keys one read of the storage asks for.
@@ -13,19 +16,32 @@ const LOAD_PAGE: usize = 10_000;
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
+/// One event of the storage on its way into the cache.
+enum Write {
+    Put(Arc<Entry>),
+    /// The new value cannot be decoded.
+    Broken(Key, Broken),
+    /// The object that was removed is known only where the state is.
+    Removal(Key, Revision),
+}
+
 impl Cache {
     /// Loads the kind and follows its changes until the task is aborted.
     pub(crate) async fn feed(self: Arc<Self>) {
+        let kind = self.kind.plural.as_str();
         let mut pause = RETRY_MIN;
         loop {
-            let error = match self.load().await {
+            match self.load().await {
                 Ok(revision) => {
                     pause = RETRY_MIN;
-                    self.follow(revision).await
+                    let error = self.follow(revision).await;
+                    tracing::warn!(kind, %error, "the storage must be read anew");
                 }
-                Err(error) => error,
-            };
-            tracing::warn!(kind = self.kind.kind, %error, "the storage must be read anew");
+                Err(error) => tracing::warn!(
+                    kind, %error, "the storage cannot be read; it is tried again, and until then \
+                    the server is not ready"
+                ),
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_MAX);
         }
@@ -34,36 +50,50 @@ impl Cache {
     /// Replaces the state by what the storage has now.
     async fn load(&self) -> Result<Revision, Error> {
         let mut entries = Vec::new();
+        let mut broken = BTreeMap::new();
         let mut range = Range { prefix: self.prefix.clone(), limit: LOAD_PAGE, ..Range::default() };
         loop {
             let page = self.storage.range(range.clone()).await?;
             range.revision = page.revision;
             for item in &page.items {
-                entries.extend(self.entry(item));
+                match self.write_of(item) {
+                    Some(Write::Put(entry)) => entries.push(entry),
+                    Some(Write::Broken(key, why)) => {
+                        broken.insert((*key).into(), Arc::new(why));
+                    }
+                    Some(Write::Removal(..)) | None => {}
+                }
             }
             let Some(last) = page.items.last().filter(|_| page.more) else { break };
             range.start = format!("{}\0", last.key);
             tokio::task::yield_now().await;
         }
+        self.counts.loaded.fetch_add(entries.len() as u64, Ordering::Relaxed);
+        self.counts.initializations.fetch_add(1, Ordering::Relaxed);
         let mut state = self.write();
-        state.tree = Tree::from_sorted(&entries);
-        state.history = History::new(range.revision);
-        state.revision = range.revision;
-        state.generation += 1;
+        let generation = state.generation + 1;
+        *state = State {
+            tree: Tree::from_sorted(&entries),
+            broken,
+            bytes: entries.iter().map(|entry| entry.bytes().len()).sum(),
+            history: History::new(range.revision),
+            revision: range.revision,
+            generation,
+        };
         drop(state);
         self.reached.send_replace(range.revision);
+        self.changed.send_replace(());
         Ok(range.revision)
     }
 
-    fn entry(&self, item: &KeyValue) -> Option<Arc<Entry>> {
-        let KeyValue { key, value, revision } = item;
-        match Entry::new(&self.kind, Key::below(&self.prefix, key)?, value, *revision) {
-            Ok(entry) => Some(Arc::new(entry)),
-            Err(error) => {
-                tracing::error!(%key, revision, %error, "a stored value cannot be decoded");
-                None
-            }
-        }
+    /// The stored value as an entry; `None` where the key is not one of this kind.
+    fn write_of(&self, item: &KeyValue) -> Option<Write> {
+        let KeyValue { key: path, value, revision } = item;
+        let key = Key::below(&self.prefix, path)?;
+        Some(match Entry::new(&self.kind, key.clone(), value, *revision) {
+            Ok(entry) => Write::Put(Arc::new(entry)),
+            Err(why) => Write::Broken(key, Broken::found(self, path, *revision, why)),
+        })
     }
 
     /// Applies changes as they come; returns why that ended.
@@ -75,7 +105,7 @@ impl Cache {
                 Ok(watch) => watch,
                 Err(error @ Error::Compacted { .. }) => return error,
                 Err(error) => {
-                    tracing::warn!(kind = self.kind.kind, %error, "the storage cannot be watched");
+                    tracing::warn!(kind = self.kind.plural, %error, "the storage cannot be watched");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY_MAX);
                     continue;
@@ -83,8 +113,8 @@ impl Cache {
             };
             pause = RETRY_MIN;
             match self.drain(watch.as_mut(), &mut after).await {
-                error @ Error::Compacted { .. } => return error,
-                error => tracing::warn!(kind = self.kind.kind, %error, "the watch broke"),
+                error @ (Error::Compacted { .. } | Error::Future { .. }) => return error,
+                error => tracing::warn!(kind = self.kind.plural, %error, "the watch broke"),
             }
         }
     }
@@ -93,6 +123,7 @@ impl Cache {
         loop {
             let events = tokio::select! {
                 events = watch.next() => events,
+                () = self.reload_wanted.notified() => return Error::Future { current: *after },
                 () = self.progress_wanted.notified() => match watch.request_progress().await {
                     Ok(()) => continue,
                     Err(error) => return error,
@@ -111,26 +142,31 @@ impl Cache {
     /// Applies events in order; readers and watchers see all of them at once.
     fn apply(&self, events: Vec<Event>, reached: Revision) {
         // Decoding is the work here: it is done before the lock is taken.
-        let writes: Vec<Write> =
-            events.into_iter().filter_map(|event| self.write_of(event)).collect();
+        let writes: Vec<Write> = events
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Put(item) => self.write_of(&item),
+                Event::Delete { key, revision } => {
+                    Some(Write::Removal(Key::below(&self.prefix, &key)?, revision))
+                }
+                Event::Progress(_) => None,
+            })
+            .collect();
+        let concerned = !writes.is_empty();
+        self.counts.received.fetch_add(writes.len() as u64, Ordering::Relaxed);
         let mut state = self.write();
+        let mut dispatched = 0;
         let mut forgotten = Vec::new();
         for write in writes {
-            let key = match &write {
-                Write::Put(entry) => &entry.key,
-                Write::Removal(key, _) => key,
-            };
-            let old = state.tree.get(key).filter(|old| !old.removed).cloned();
-            let entry = match (write, &old) {
-                (Write::Put(entry), _) => entry,
-                (Write::Removal(_, revision), Some(old)) => {
-                    Arc::new(old.removal(&self.kind, revision))
+            match write {
+                Write::Broken(key, broken) => forgotten.extend(state.lose(&key, broken)),
+                write => {
+                    if let Some(change) = state.change(&self.kind, write) {
+                        dispatched += 1;
+                        forgotten.extend(state.history.push(Arc::new(change)));
+                    }
                 }
-                (Write::Removal(..), None) => continue,
-            };
-            let before = state.tree.insert(Arc::clone(&entry));
-            entry.older.store(before);
-            forgotten.extend(state.history.push(Arc::new(Change { new: entry, old })));
+            }
         }
         state.revision = state.revision.max(reached);
         for change in &forgotten {
@@ -140,27 +176,52 @@ impl Cache {
             }
         }
         drop(state);
+        self.counts.dispatched.fetch_add(dispatched, Ordering::Relaxed);
         self.reached.send_if_modified(|now| {
             let grows = reached > *now;
             *now = reached.max(*now);
             grows
         });
-    }
-
-    fn write_of(&self, event: Event) -> Option<Write> {
-        match event {
-            Event::Put(item) => self.entry(&item).map(Write::Put),
-            Event::Delete { key, revision } => {
-                Some(Write::Removal(Key::below(&self.prefix, &key)?, revision))
-            }
-            Event::Progress(_) => None,
+        if concerned {
+            self.changed.send_replace(());
         }
     }
 }
 
-/// One event of the storage on its way into the cache.
-enum Write {
-    Put(Arc<Entry>),
-    /// The object that was removed is known only where the state is.
-    Removal(Key, Revision),
+impl State {
+    /// Puts a write into the tree; `None` where it changes nothing that anybody has seen.
+    fn change(&mut self, kind: &pintle_meta::KindInfo, write: Write) -> Option<Change> {
+        let (key, revision) = match &write {
+            Write::Put(entry) => (&entry.key, entry.revision),
+            Write::Removal(key, revision) => (key, *revision),
+            Write::Broken(..) => return None,
+        };
+        self.broken.remove(&**key);
+        let old = self.tree.get(key).filter(|old| !old.removed).cloned();
+        let new = match write {
+            Write::Put(entry) => entry,
+            _ => Arc::new(old.as_ref()?.removal(kind, revision)),
+        };
+        let gone = old.as_ref().map_or(0, |old| old.bytes().len());
+        self.bytes -= gone;
+        self.bytes += if new.removed { 0 } else { new.bytes().len() };
+        let before = self.tree.insert(Arc::clone(&new));
+        new.older.store(before);
+        Some(Change { new, old })
+    }
+
+    /// Takes out a key whose new value cannot be decoded, and returns what is forgotten with it.
+    ///
+    /// There is no event that would tell a watcher the truth, so the watchers end, and nothing from
+    /// before is offered to new ones: whoever lists again learns which value is broken.
+    fn lose(&mut self, key: &Key, broken: Broken) -> Vec<Arc<Change>> {
+        if let Some(old) = self.tree.get(key).filter(|old| !old.removed) {
+            self.bytes -= old.bytes().len();
+        }
+        self.tree.remove_key(key);
+        self.generation += 1;
+        let forgotten = self.history.clear(broken.revision);
+        self.broken.insert((**key).into(), Arc::new(broken));
+        forgotten
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// At most so many changes are remembered.
-const HISTORY_EVENTS_MAX: usize = 100_000;
+pub(super) const HISTORY_EVENTS_MAX: usize = 100_000;
 /// At most so many bytes of states that are no longer current are remembered.
 const HISTORY_BYTES_MAX: usize = 16 << 20;
 
@@ -66,6 +66,14 @@ impl History {
             forgotten.push(change);
         }
         forgotten
+    }
+
+    /// Forgets everything: `floor` is all that is known now.
+    pub(super) fn clear(&mut self, floor: Revision) -> Vec<Arc<Change>> {
+        self.first += self.changes.len() as u64;
+        self.bytes = 0;
+        self.floor = floor;
+        self.changes.drain(..).collect()
     }
 
     /// The number of the first change after a revision; `None` where it is forgotten.

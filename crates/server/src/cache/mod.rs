@@ -6,27 +6,37 @@
 //! else anything. See [the design](https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions)
 //! of resource versions.
 
+mod broken;
+mod counts;
 mod entry;
 mod feed;
 mod history;
 mod json;
+mod page;
 mod proto;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod watcher;
 
+use counts::Counts;
 use history::History;
 use pintle_meta::KindInfo;
-use pintle_storage::{Revision, Storage};
+use pintle_storage::{Error, Revision, Storage};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::timeout;
 use tree::Tree;
 
+pub(crate) use broken::Broken;
+pub(crate) use counts::write as write_metrics;
 pub(crate) use entry::{Corrupt, Entry, Key, mark, mark_of};
 pub(crate) use history::Change;
+pub(crate) use page::{Page, Query};
 pub(crate) use tree::{Cursor, Slice};
 pub(crate) use watcher::{Lagged, Watcher};
 
@@ -44,12 +54,21 @@ pub(crate) struct Cache {
     state: RwLock<State>,
     /// The revision that the state has reached; zero until it has been loaded once.
     reached: watch::Sender<Revision>,
+    /// Tells watchers that there is something for them.
+    changed: watch::Sender<()>,
     progress_wanted: Notify,
+    reload_wanted: Notify,
+    question: Question,
+    pub(crate) counts: Counts,
 }
 
 #[derive(Debug)]
 struct State {
     tree: Tree,
+    /// The stored values that are no objects, by key.
+    broken: BTreeMap<Box<str>, Arc<Broken>>,
+    /// The size of the objects in the tree.
+    bytes: usize,
     history: History,
     /// The revision that the tree shows.
     revision: Revision,
@@ -66,46 +85,28 @@ pub(crate) enum Unreadable {
     TooNew(Revision),
 }
 
-/// A page at one revision.
-#[derive(Debug)]
-pub(crate) struct Page {
-    /// The entries, none of them a removal.
-    pub entries: Vec<Arc<Entry>>,
-    /// The revision that they show.
-    pub revision: Revision,
-    /// Whether the limit left entries out.
-    pub more: bool,
-    /// How many entries were left out, where that is known without looking at them.
-    pub remaining: Option<usize>,
-}
-
-/// What to list.
-#[derive(Debug)]
-pub(crate) struct Query<'a, F> {
-    /// What keys begin with: `""` or `namespace/`.
-    pub prefix: &'a str,
-    /// The first key wanted.
-    pub start: &'a str,
-    /// At most so many entries; zero for all.
-    pub limit: usize,
-    /// The marks that the labels of wanted entries have; see [`mark`].
-    pub marks: u64,
-    /// Which entries are wanted; `None` for all.
-    pub filter: Option<F>,
-}
-
 impl Cache {
     /// An empty cache, and nobody feeding it yet.
     pub(crate) fn new(kind: Arc<KindInfo>, storage: Arc<dyn Storage>, prefix: String) -> Arc<Self> {
-        let state =
-            State { tree: Tree::default(), history: History::new(0), revision: 0, generation: 0 };
+        let state = State {
+            tree: Tree::default(),
+            broken: BTreeMap::new(),
+            bytes: 0,
+            history: History::new(0),
+            revision: 0,
+            generation: 0,
+        };
         Arc::new(Self {
             kind,
             storage,
             prefix,
             state: RwLock::new(state),
             reached: watch::Sender::new(0),
+            changed: watch::Sender::new(()),
             progress_wanted: Notify::new(),
+            reload_wanted: Notify::new(),
+            question: Question::default(),
+            counts: Counts::default(),
         })
     }
 
@@ -129,12 +130,25 @@ impl Cache {
         *self.reached.borrow()
     }
 
-    /// Waits until the cache shows everything that was acknowledged before the call.
-    pub(crate) async fn consistent(
-        &self,
-    ) -> Result<Result<Revision, Unreadable>, pintle_storage::Error> {
-        let newest = self.storage.current_revision().await?;
-        Ok(self.not_older_than(newest).await)
+    /// The storage's revision, which is not older than the call.
+    ///
+    /// # Errors
+    /// Where the storage does not say it in time, or is older than what was read from it before.
+    pub(crate) async fn newest(&self) -> Result<Revision, Error> {
+        let before = self.revision();
+        let asking = self.question.ask(self.storage.as_ref());
+        let newest = match timeout(FRESHNESS_WAIT, asking).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(Error::Unavailable("it does not tell its revision".into())),
+        };
+        if newest < before {
+            // Another storage than before, or one that lost what it had acknowledged: nothing here
+            // says what it holds.
+            self.reload_wanted.notify_one();
+            let why = format!("it was at revision {before} and is at {newest}");
+            return Err(Error::Unavailable(why.into()));
+        }
+        Ok(newest)
     }
 
     /// Waits until the cache has reached a revision.
@@ -146,9 +160,12 @@ impl Cache {
         // Writes to other kinds raise the store's revision too; only the store can say that none of
         // them is ours.
         self.progress_wanted.notify_one();
+        let begun = Instant::now();
         let mut reached = self.reached.subscribe();
         let wanted = reached.wait_for(|now| *now >= revision && *now > 0);
-        match timeout(FRESHNESS_WAIT, wanted).await {
+        let result = timeout(FRESHNESS_WAIT, wanted).await;
+        self.counts.waited(begun.elapsed());
+        match result {
             Ok(Ok(now)) => Ok(*now),
             Ok(Err(_)) | Err(_) => match self.revision() {
                 0 => Err(Unreadable::NotReady),
@@ -162,75 +179,6 @@ impl Cache {
         self.read().tree.get(key).filter(|entry| !entry.removed).cloned()
     }
 
-    /// All entries at the newest revision, shared: nothing is copied but references to chunks.
-    pub(crate) fn all(&self, prefix: &str) -> (Slice, Revision) {
-        let state = self.read();
-        (state.tree.range(prefix, "", 0), state.revision)
-    }
-
-    /// A page at the newest revision.
-    pub(crate) fn page<F: Fn(&Entry) -> bool>(&self, query: &Query<'_, F>) -> Page {
-        let (slice, revision) = {
-            let state = self.read();
-            let want = if query.filter.is_some() { 0 } else { query.limit.saturating_add(1) };
-            let want = if query.limit == 0 { 0 } else { want };
-            (state.tree.range(query.prefix, query.start, want), state.revision)
-        };
-        let entries = slice.marked(query.marks).filter(|entry| !entry.removed).cloned();
-        let mut page = pick(entries, query, revision);
-        if query.limit > 0 && page.entries.len() == query.limit {
-            // Marks pass over entries that are not wanted, but they count as something to follow.
-            let last = page.entries.last().map_or("", |entry| &*entry.key);
-            page.more |= slice.iter().any(|entry| !entry.removed && *entry.key > *last);
-        }
-        if page.more && query.filter.is_none() {
-            page.remaining = self.remaining(query.prefix, &page);
-        }
-        page
-    }
-
-    /// A page at an earlier revision; `None` where that is no longer remembered.
-    pub(crate) fn page_at<F: Fn(&Entry) -> bool>(
-        &self,
-        query: &Query<'_, F>,
-        revision: Revision,
-    ) -> Option<Page> {
-        let mut page = {
-            let state = self.read();
-            if revision < state.history.floor() {
-                return None;
-            }
-            let slice = state.tree.range(query.prefix, query.start, 0);
-            // The chain of older states is cut when the history forgets them: follow it under the
-            // lock.
-            let entries = slice.iter().filter_map(|entry| entry.at(revision));
-            pick(entries.filter(|entry| !entry.removed), query, revision)
-        };
-        if page.more && query.filter.is_none() {
-            page.remaining = self.remaining(query.prefix, &page);
-        }
-        Some(page)
-    }
-
-    /// How many entries stand behind a page at the page's revision: those that stand there now,
-    /// less what was created and plus what was removed since.
-    fn remaining(&self, prefix: &str, page: &Page) -> Option<usize> {
-        let last = &page.entries.last()?.key;
-        let state = self.read();
-        if page.revision < state.history.floor() {
-            return None;
-        }
-        let mut count = i64::try_from(state.tree.count_after(prefix, last)).ok()?;
-        for change in state.history.newer_than(page.revision) {
-            let key = &change.new.key;
-            if **key > **last && key.starts_with(prefix) {
-                let existed = change.old.is_some();
-                count += i64::from(existed) - i64::from(!change.new.removed);
-            }
-        }
-        usize::try_from(count).ok()
-    }
-
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -240,16 +188,48 @@ impl Cache {
     }
 }
 
-fn pick<F: Fn(&Entry) -> bool>(
-    entries: impl Iterator<Item = Arc<Entry>>,
-    query: &Query<'_, F>,
-    revision: Revision,
-) -> Page {
-    let wanted = |entry: &Arc<Entry>| query.filter.as_ref().is_none_or(|filter| filter(entry));
-    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-    let mut entries = entries;
-    let picked: Vec<Arc<Entry>> = entries.by_ref().filter(wanted).take(limit).collect();
-    // As in Kubernetes, whether what follows is wanted too is seen by who asks for it.
-    let more = picked.len() == limit && entries.next().is_some();
-    Page { entries: picked, revision, more, remaining: None }
+/// The answers of a storage about its revision.
+///
+/// A reader needs an answer to a question that was asked after the reader came. While one is under
+/// way, all who come wait for the next one together. So a storage is asked one question at a time,
+/// however many readers there are.
+#[derive(Debug, Default)]
+struct Question {
+    /// How many questions have been asked.
+    asked: AtomicU64,
+    /// The number of the last question that was answered, and its answer.
+    answered: Mutex<Option<(u64, Answer)>>,
 }
+
+impl Question {
+    /// The storage's revision at some time after the call.
+    async fn ask(&self, storage: &dyn Storage) -> Result<Revision, Error> {
+        let known = self.asked.load(Ordering::Acquire);
+        let mut answered = self.answered.lock().await;
+        let answer = match &*answered {
+            Some((number, answer)) if *number > known => answer.clone(),
+            _ => {
+                let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
+                let answer = storage.current_revision().await.map_err(Arc::new);
+                *answered = Some((number, answer.clone()));
+                answer
+            }
+        };
+        drop(answered);
+        answer.map_err(|error| Error::Unavailable(Box::new(Shared(error))))
+    }
+}
+
+type Answer = Result<Revision, Arc<Error>>;
+
+/// An error that several readers were told.
+#[derive(Debug)]
+struct Shared(Arc<Error>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Shared {}

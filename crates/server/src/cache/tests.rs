@@ -1,15 +1,19 @@
 //! The cache against a model: every past state, every page, every count, every watch.
 
-use super::{Cache, Entry, Page, Query, mark, mark_of};
+use super::{Cache, Entry, Page, Query, Question, mark, mark_of};
+use async_trait::async_trait;
+use bytes::Bytes;
 use kube::CustomResource;
 use pintle_meta::{Hub, KindInfo};
-use pintle_storage::{Memory, Revision, Storage};
+use pintle_storage::{Error, Got, Memory, Range, Revision, Storage, Watch};
 use proptest::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A thing.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -71,6 +75,12 @@ impl Model {
         feed
     }
 
+    /// Waits until the cache shows all that was written.
+    async fn consistent(&self) {
+        let newest = self.cache.newest().await.unwrap();
+        self.cache.not_older_than(newest).await.unwrap();
+    }
+
     async fn apply(&mut self, write: &Write) {
         let key = write.key();
         let path = format!("{PREFIX}{key}");
@@ -109,7 +119,7 @@ impl Model {
         let mut got = Vec::new();
         loop {
             let filter = None::<fn(&Entry) -> bool>;
-            let query = Query { prefix, start: &start, limit, marks: 0, filter };
+            let query = Query { prefix, start: &start, limit, marks: 0, name: None, filter };
             let page: Page = match newest {
                 true => self.cache.page(&query),
                 false => self.cache.page_at(&query, revision).unwrap(),
@@ -130,7 +140,8 @@ impl Model {
         let value = wanted.to_string();
         let filter = |entry: &Entry| entry.label("count") == Some(value.as_str());
         let pick = |marks| {
-            let query = Query { prefix: "", start: "", limit: 0, marks, filter: Some(filter) };
+            let query =
+                Query { prefix: "", start: "", limit: 0, marks, name: None, filter: Some(filter) };
             let page = self.cache.page(&query);
             page.entries.iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>()
         };
@@ -172,7 +183,7 @@ async fn check(writes: &[Write], limit: usize) {
         model.apply(write).await;
     }
     let newest = *model.states.keys().next_back().unwrap();
-    model.cache.consistent().await.unwrap().unwrap();
+    model.consistent().await;
     for prefix in ["", "a/", "a-b/", "b/", "c/"] {
         model.check_pages(prefix, limit, newest, true);
         for revision in model.states.keys().filter(|r| **r >= model.cache.floor()) {
@@ -210,9 +221,78 @@ async fn chunks_split_and_empty() {
     for write in &writes {
         model.apply(write).await;
     }
-    model.cache.consistent().await.unwrap().unwrap();
+    model.consistent().await;
     for revision in [1, 300, 769, 900, 1537] {
         model.check_pages("", 100, revision, false);
     }
     feed.abort();
+}
+
+/// A storage whose answers about its revision take their time, and are counted.
+#[derive(Debug)]
+struct Slow {
+    memory: Memory,
+    questions: AtomicU64,
+}
+
+#[async_trait]
+impl Storage for Slow {
+    async fn get(&self, key: &str) -> Result<Got, Error> {
+        self.memory.get(key).await
+    }
+
+    async fn range(&self, range: Range) -> Result<pintle_storage::Page, Error> {
+        self.memory.range(range).await
+    }
+
+    async fn create(&self, key: &str, value: Bytes) -> Result<Revision, Error> {
+        self.memory.create(key, value).await
+    }
+
+    async fn update(&self, key: &str, value: Bytes, expected: Revision) -> Result<Revision, Error> {
+        self.memory.update(key, value, expected).await
+    }
+
+    async fn delete(&self, key: &str, expected: Revision) -> Result<Revision, Error> {
+        self.memory.delete(key, expected).await
+    }
+
+    async fn watch(&self, prefix: &str, after: Revision) -> Result<Box<dyn Watch>, Error> {
+        self.memory.watch(prefix, after).await
+    }
+
+    async fn current_revision(&self) -> Result<Revision, Error> {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        let revision = self.memory.current_revision().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        revision
+    }
+
+    async fn compact(&self, revision: Revision) -> Result<(), Error> {
+        self.memory.compact(revision).await
+    }
+}
+
+/// A reader never gets an answer that was under way when it came: that one may not know of a
+/// write which was acknowledged to the reader before.
+#[tokio::test]
+async fn readers_share_a_question_that_was_asked_after_they_came() {
+    let slow = Slow { memory: Memory::new(), questions: AtomicU64::new(0) };
+    let slow = Arc::new(slow);
+    let question = Arc::new(Question::default());
+    let mut readers = tokio::task::JoinSet::new();
+    for number in 0..100_u64 {
+        let revision = slow.memory.create(&format!("/{number}"), Bytes::new()).await.unwrap();
+        let (slow, question) = (Arc::clone(&slow), Arc::clone(&question));
+        readers.spawn(async move {
+            let answer = question.ask(slow.as_ref()).await.unwrap();
+            assert!(answer >= revision, "{answer} is older than {revision}");
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    while let Some(reader) = readers.join_next().await {
+        reader.unwrap();
+    }
+    let questions = slow.questions.load(Ordering::Relaxed);
+    assert!(questions < 20, "{questions} questions for 100 readers");
 }

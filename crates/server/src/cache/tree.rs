@@ -125,6 +125,13 @@ impl Tree {
         }
     }
 
+    /// Takes a key out, whatever its entry is.
+    pub(crate) fn remove_key(&mut self, key: &str) {
+        if let Some(entry) = self.get(key).cloned() {
+            self.remove(&entry);
+        }
+    }
+
     /// The entries from `start` on whose keys begin with `prefix`, at least `want` of them where
     /// there are so many; zero wants all.
     pub(crate) fn range(&self, prefix: &str, start: &str, want: usize) -> Slice {
@@ -197,11 +204,47 @@ impl Slice {
         self.marked(0)
     }
 
+    /// How many entries the chunks hold that are not removals; at either end a few too many.
+    pub(crate) fn len(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.alive).sum()
+    }
+
     /// Those of the newest entries whose labels have all of these marks.
     pub(crate) fn marked(&self, marks: u64) -> impl Iterator<Item = &Arc<Entry>> {
         let pairs = self.chunks.iter().flat_map(|chunk| chunk.entries.iter().zip(&chunk.marks));
         let marked = pairs.skip(self.position).filter(move |(_, has)| *has & marks == marks);
         marked.map(|(entry, _)| entry).take_while(|entry| entry.key.starts_with(&self.prefix))
+    }
+
+    /// The entries with a name, one in each namespace; namespaces are passed over, not their entries.
+    pub(crate) fn named(&self, name: &str) -> Vec<&Arc<Entry>> {
+        let mut found = Vec::new();
+        let mut at = self.from("");
+        while let Some(entry) = at.filter(|entry| entry.key.starts_with(&self.prefix)) {
+            let Some((namespace, _)) = entry.key.split_once('/') else {
+                return self.find(name).into_iter().collect();
+            };
+            let key = format!("{namespace}/{name}");
+            found.extend(self.find(&key));
+            // The character behind the slash: the first key that cannot be in this namespace.
+            at = self.from(&format!("{namespace}0"));
+        }
+        found
+    }
+
+    /// The entry of a key.
+    fn find(&self, key: &str) -> Option<&Arc<Entry>> {
+        self.from(key).filter(|entry| *entry.key == *key)
+    }
+
+    /// The first entry that is not before a key.
+    fn from(&self, key: &str) -> Option<&Arc<Entry>> {
+        let behind = self.chunks.partition_point(|chunk| chunk.first() <= key);
+        let at = behind.saturating_sub(1);
+        let chunk = self.chunks.get(at)?;
+        let position = chunk.search(key).unwrap_or_else(|position| position);
+        let position = if at == 0 { position.max(self.position) } else { position };
+        chunk.entries.get(position).or_else(|| self.chunks.get(at + 1)?.entries.first())
     }
 
     /// The same entries by their number, for a reader that comes back for more.

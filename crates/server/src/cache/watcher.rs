@@ -3,6 +3,7 @@
 use super::{Cache, Change};
 use pintle_storage::Revision;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 /// Somebody who is told every change of a kind, once and in order.
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub(crate) struct Watcher {
     cache: Arc<Cache>,
-    reached: watch::Receiver<Revision>,
+    changed: watch::Receiver<()>,
     next: u64,
     generation: u64,
 }
@@ -24,17 +25,24 @@ impl Watcher {
     /// Waits for changes, and returns at most `limit` of them with the revision that they reach.
     ///
     /// Cancel safe.
+    ///
+    /// # Errors
+    /// Where changes were forgotten before they were taken; the watcher is told once.
     pub(crate) async fn next(
         &mut self,
         limit: usize,
     ) -> Result<(Vec<Arc<Change>>, Revision), Lagged> {
         loop {
-            self.reached.borrow_and_update();
-            let (changes, reached) = self.take(limit)?;
+            self.changed.borrow_and_update();
+            let taken = self.take(limit);
+            if taken.is_err() {
+                self.cache.counts.terminated.fetch_add(1, Ordering::Relaxed);
+            }
+            let (changes, reached) = taken?;
             if !changes.is_empty() {
                 return Ok((changes, reached));
             }
-            self.reached.changed().await.map_err(|_| Lagged)?;
+            self.changed.changed().await.map_err(|_| Lagged)?;
         }
     }
 
@@ -81,7 +89,7 @@ impl Cache {
         let next = state.history.position_after(revision)?;
         Some(Watcher {
             cache: Arc::clone(self),
-            reached: self.reached.subscribe(),
+            changed: self.changed.subscribe(),
             next,
             generation: state.generation,
         })

@@ -4,7 +4,7 @@ use super::Context;
 use super::select::Selection;
 use crate::cache::{Entry, Page, Query};
 use crate::reply::{Entries, List, Reply};
-use crate::store::Store;
+use crate::store::{Source, Store};
 use pintle_meta::Status;
 use pintle_meta::continue_token::ContinueToken;
 use pintle_meta::options::{ListOptions, ReadAt, Reading};
@@ -25,38 +25,54 @@ pub(super) async fn read(
     selection: &Selection,
     reading: &Reading,
 ) -> Result<List, Status> {
-    let reached = store.freshen(reading.at).await?;
     let cache = store.cache();
+    let may_pass = selection.is_everything() && reading.limit.is_some();
+    let source = store.source(reading.at, may_pass).await?;
+    store.check_readable(&selection.prefix)?;
     let whole = reading.start.is_none() && reading.limit.is_none() && selection.is_everything();
     let only_key = selection.only_key(cx.resource.kind.namespaced);
-    let past = match reading.at {
+    let past = match (reading.at, source) {
         // There are no pages of one object, so that a limit does not ask for an earlier state.
-        ReadAt::Exact(_) if only_key.is_some() && !reading.says_exact => None,
-        ReadAt::Exact(revision) if revision != reached => Some(revision),
+        (ReadAt::Exact(_), _) if only_key.is_some() && !reading.says_exact => None,
+        (ReadAt::Exact(revision), Source::Cache(reached)) if revision == reached => None,
+        (ReadAt::Exact(revision), _) => Some(revision),
         _ => None,
     };
-    if whole && past.is_none() {
+    if whole && past.is_none() && source != Source::Storage {
         let (slice, revision) = cache.all(&selection.prefix);
+        cache.counts.lists.add(slice.len(), slice.len());
         let entries = Entries::Shared(slice);
         return Ok(List { entries, revision, continue_token: None, remaining: None });
     }
-    if let (Some(key), None) = (only_key, past) {
+    if let (Some(key), None, Source::Cache(_)) = (only_key, past, source) {
         let revision = cache.revision();
         let found = cache.get(&key).filter(|entry| selection.matches(entry));
         let entries = Entries::Picked(found.into_iter().collect());
         return Ok(List { entries, revision, continue_token: None, remaining: None });
     }
-    let start = format!("{}{}", selection.prefix, reading.start.as_deref().unwrap_or_default());
+    let start = format!("{}{}", selection.base, reading.start.as_deref().unwrap_or_default());
     let query = Query {
         prefix: &selection.prefix,
         start: &start,
         limit: reading.limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         marks: selection.marks(),
+        name: selection.only_name(),
         filter: (!selection.is_everything()).then_some(|entry: &Entry| selection.matches(entry)),
     };
-    let page = match past {
-        None => cache.page(&query),
-        Some(revision) => cache.page_at(&query, revision).ok_or_else(|| expired(reading))?,
+    let cached = match (source, past) {
+        (Source::Storage, _) => None,
+        (Source::Cache(_), None) => Some(cache.page(&query)),
+        (Source::Cache(_), Some(revision)) => cache.page_at(&query, revision),
+    };
+    let page = match cached {
+        Some(page) => {
+            cache.counts.lists.add(page.entries.len(), page.entries.len());
+            page
+        }
+        None => {
+            let page = store.page_stored(&query, past.unwrap_or_default()).await?;
+            page.ok_or_else(|| expired(reading))?
+        }
     };
     Ok(paged(page, selection))
 }
@@ -64,7 +80,7 @@ pub(super) async fn read(
 fn paged(page: Page, selection: &Selection) -> List {
     let last: Option<&Arc<Entry>> = page.entries.last().filter(|_| page.more);
     let continue_token = last.map(|entry| {
-        let relative = entry.key.strip_prefix(&selection.prefix).unwrap_or(&entry.key);
+        let relative = entry.key.strip_prefix(&selection.base).unwrap_or(&entry.key);
         ContinueToken::after(page.revision, relative).encode()
     });
     List {

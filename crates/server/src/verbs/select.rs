@@ -9,7 +9,9 @@ use pintle_meta::selector::{FieldSelector, LabelSelector, Operator};
 /// A namespace, or all of them, and selectors.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
-    /// What keys begin with: `""` or `namespace/`.
+    /// What keys begin with by the path: `""` or `namespace/`. Continue tokens are relative to it.
+    pub base: String,
+    /// What the keys of selected objects begin with, by the path and by the selectors.
     pub prefix: String,
     labels: LabelSelector,
     fields: FieldSelector,
@@ -33,12 +35,18 @@ impl Selection {
                 }
             }
         }
-        let prefix = match cx.request.namespace.as_str() {
+        let base = match cx.request.namespace.as_str() {
             "" => String::new(),
             namespace => format!("{namespace}/"),
         };
         cx.check_key("")?;
-        Ok(Self { prefix, labels: options.label_selector.clone(), fields })
+        let prefix = match fields.requires_exact("metadata.namespace") {
+            Some(namespace) if base.is_empty() && cx.resource.kind.namespaced => {
+                format!("{namespace}/")
+            }
+            _ => base.clone(),
+        };
+        Ok(Self { base, prefix, labels: options.label_selector.clone(), fields })
     }
 
     /// Whether every object below the prefix is selected.
@@ -46,9 +54,14 @@ impl Selection {
         self.labels.is_everything() && self.fields.is_everything()
     }
 
+    /// The only name that is selected, where it is only one.
+    pub(super) fn only_name(&self) -> Option<&str> {
+        self.fields.requires_exact("metadata.name")
+    }
+
     /// The key of the only object that can be selected, where there is only one.
     pub(super) fn only_key(&self, namespaced: bool) -> Option<String> {
-        let name = self.fields.requires_exact("metadata.name")?;
+        let name = self.only_name()?;
         (!namespaced || !self.prefix.is_empty()).then(|| format!("{}{name}", self.prefix))
     }
 

@@ -10,8 +10,8 @@ use crate::shape::{INITIAL_EVENTS_END, Shape};
 use crate::store::Store;
 use bytes::Bytes;
 use futures::stream;
-use pintle_meta::Status;
 use pintle_meta::options::{ListOptions, ReadAt, ResourceVersionMatch, parse_resource_version};
+use pintle_meta::{Reason, Status};
 use pintle_storage::Revision;
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -25,10 +25,6 @@ const WATCH_TIME_MIN: Duration = Duration::from_secs(1800);
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// So long before its end a watch is told how far it is for the last time.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
-/// So long a watch from a revision that is still to come waits for it. A client ahead of this server
-/// has seen what it is about to see; one that is still ahead then has seen another storage, which was
-/// lost, and would wait for changes in vain.
-const AHEAD_WAIT: Duration = Duration::from_secs(5);
 /// How many changes are taken from the cache at a time.
 const CHANGES_AT_ONCE: usize = 512;
 /// Events are sent when so many bytes of them have been collected.
@@ -50,21 +46,25 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
             (_, 0) => ReadAt::Any,
             (_, version) => ReadAt::NotOlderThan(version),
         };
-        store.freshen(at).await?;
+        match store.freshen(at).await {
+            // As in Kubernetes, a client that is ahead for too long is told so by an event.
+            Err(status) if status.is(Reason::Timeout) => return Ok(ended(&shape, &status)),
+            fresh => fresh?,
+        };
+        store.check_readable(&selection.prefix)?;
         let (slice, revision) = store.cache().all(&selection.prefix);
         (Some(slice.cursor()), revision)
     } else {
         let reached = store.freshen(ReadAt::Any).await?;
         (None, if version == 0 { reached } else { version })
     };
-    let doubt = (from > store.cache().revision()).then(|| Instant::now() + AHEAD_WAIT);
     check_format(cx)?;
     if cx.format.transform == Transform::PartialList {
         // As in Kubernetes: no object can be shown as a list, and the first one ends the watch.
         return Ok(Reply::Watch(Box::pin(stream::empty())));
     }
     let Some(watcher) = store.cache().watch_after(from) else {
-        return Ok(too_old(&shape, from, store.cache().floor()));
+        return Ok(ended(&shape, &too_old(from, store.cache().floor())));
     };
     let time = match options.timeout_seconds.and_then(|s| u64::try_from(s).ok()) {
         Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
@@ -82,8 +82,7 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         tell_initial_end: initial && options.allow_watch_bookmarks,
         api_version: cx.version().api_version.clone(),
         end,
-        doubt,
-        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks, doubt))),
+        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks))),
         shutdown: cx.shutdown.clone(),
         first: true,
         over: false,
@@ -109,9 +108,8 @@ fn spread(cx: &Context) -> f64 {
     f64::from(cx.request.time.subsec_microsecond()) / 1000.0
 }
 
-fn next_wake(end: Instant, bookmarks: bool, doubt: Option<Instant>) -> Instant {
+fn next_wake(end: Instant, bookmarks: bool) -> Instant {
     let now = Instant::now();
-    let end = doubt.map_or(end, |doubt| doubt.min(end));
     if !bookmarks {
         return end;
     }
@@ -119,17 +117,19 @@ fn next_wake(end: Instant, bookmarks: bool, doubt: Option<Instant>) -> Instant {
     last.unwrap_or(end).min(now + BOOKMARK_EVERY)
 }
 
-/// A watch that starts where nothing is known, or no longer, gets one event that says so; the
-/// client lists again.
-fn too_old(shape: &Shape, from: Revision, known: Revision) -> Reply {
-    let piece = too_old_event(shape, from, known);
+/// A watch that cannot start gets one event that says why; the client lists again.
+fn ended(shape: &Shape, status: &Status) -> Reply {
+    let piece = error_event(shape, status);
     Reply::Watch(Box::pin(stream::once(async move { piece })))
 }
 
-fn too_old_event(shape: &Shape, from: Revision, known: Revision) -> Bytes {
-    let status = Status::expired(format!("too old resource version: {from} ({known})"));
+fn too_old(from: Revision, known: Revision) -> Status {
+    Status::expired(format!("too old resource version: {from} ({known})"))
+}
+
+fn error_event(shape: &Shape, status: &Status) -> Bytes {
     let mut out = Vec::new();
-    shape.error_event(&status, &mut out);
+    shape.error_event(status, &mut out);
     out.into()
 }
 
@@ -148,8 +148,6 @@ struct Watching {
     tell_initial_end: bool,
     api_version: String,
     end: Instant,
-    /// When a watch that is ahead of the storage is told so.
-    doubt: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     shutdown: Shutdown,
     first: bool,
@@ -181,7 +179,8 @@ impl Watching {
                     }
                     Err(Lagged) => {
                         self.over = true;
-                        return Some(too_old_event(&self.shape, self.seen, self.watcher.floor()));
+                        let status = too_old(self.seen, self.watcher.floor());
+                        return Some(error_event(&self.shape, &status));
                     }
                 },
             }
@@ -197,18 +196,9 @@ impl Watching {
         if Instant::now() >= self.end {
             return None;
         }
-        let reached = self.watcher.seen();
-        let doubted = self.doubt.take_if(|doubt| Instant::now() >= *doubt).is_some();
-        if doubted && reached < self.from {
-            self.over = true;
-            out.extend_from_slice(&too_old_event(&self.shape, self.from, reached));
-            return Some(());
-        }
-        self.seen = self.seen.max(reached);
-        if !doubted && self.bookmarks {
-            self.bookmark(false, out);
-        }
-        let next = next_wake(self.end, self.bookmarks, self.doubt);
+        self.seen = self.seen.max(self.watcher.seen());
+        self.bookmark(false, out);
+        let next = next_wake(self.end, self.bookmarks);
         self.timer.as_mut().reset(next);
         Some(())
     }

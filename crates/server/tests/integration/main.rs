@@ -4,6 +4,7 @@
 
 mod auth;
 mod bad_input;
+mod broken;
 mod cluster;
 mod delegation;
 mod harness;
@@ -13,4 +14,5 @@ mod panic;
 mod protobuf;
 mod rest;
 mod status;
+mod versions;
 mod watch;

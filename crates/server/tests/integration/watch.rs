@@ -135,26 +135,6 @@ async fn initial_events_end_with_a_bookmark_that_says_so() {
 }
 
 #[tokio::test]
-async fn a_version_that_the_server_does_not_know_has_expired() {
-    let served = Served::start(server()).await;
-    let newest: u64 = create(&served, widget("a", 1)).await.parse().unwrap();
-    // What is ahead of the server comes from a storage that was lost.
-    for version in [newest + 1, newest + 1000, i64::MAX as u64] {
-        let path = format!("{WIDGETS}?watch=true&timeoutSeconds=20&resourceVersion={version}");
-        let mut events = served.watch(&path, &[]).await;
-        let event = events.next().await.expect("an event that says so");
-        assert_eq!(event["type"], "ERROR", "{version}: {event}");
-        let status = &event["object"];
-        assert_eq!((&status["kind"], &status["code"]), (&"Status".into(), &410.into()));
-        assert_eq!(status["reason"], "Expired");
-        let message = status["message"].as_str().unwrap();
-        assert!(message.starts_with("too old resource version: "), "{message}");
-        assert_eq!(events.next().await, None);
-    }
-    served.stop().await;
-}
-
-#[tokio::test]
 async fn the_end_of_the_server_ends_watches_in_order() {
     let served = Served::start(server()).await;
     let mut watches = Vec::new();

@@ -40,6 +40,11 @@ pub(super) struct Version {
 }
 
 impl History {
+    /// Nothing remembered, and nothing known before a revision.
+    pub(super) fn starting_at(oldest: Revision) -> Self {
+        Self { oldest, ..Self::default() }
+    }
+
     /// The oldest revision that can be read; zero before the first compaction.
     pub(super) fn oldest(&self) -> Revision {
         self.oldest

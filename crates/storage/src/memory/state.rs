@@ -44,6 +44,10 @@ pub(super) struct Commit {
 }
 
 impl State {
+    pub(super) fn starting_at(revision: Revision) -> Self {
+        Self { revision, history: History::starting_at(revision), ..Self::default() }
+    }
+
     pub(super) fn revision(&self) -> Revision {
         self.revision
     }
