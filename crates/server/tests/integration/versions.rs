@@ -96,7 +96,7 @@ const TABLE: &[(&str, &str)] = &[
     ("/a?resourceVersion={1}", "a2 at 4"),
     ("/a?resourceVersion={6}", "a2 at 4"),
     ("/a?resourceVersion={9}", TOO_LARGE),
-    ("/a?resourceVersion=x", "500 : invalid resource version: …"),
+    ("/a?resourceVersion=x", "500 : resourceVersion: Invalid value: …"),
     ("/b", "404 NotFound: widgets.test.example.com \"b\" not found"),
     ("", "a2 c1 d1 at 6"),
     ("?limit=2", "a2 c1 at 6 more"),
