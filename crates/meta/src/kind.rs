@@ -11,7 +11,9 @@ use crate::field::FieldErrors;
 use crate::object::{Object, Served, is_namespaced};
 use crate::protobuf::LazyCodec;
 use crate::request::Request;
+use crate::scale::ScalePaths;
 use crate::validation::NameRule;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion;
 use kube_core::CustomResourceExt;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -81,6 +83,16 @@ pub trait Hub: Served {
     fn allows_create_on_update() -> bool {
         false
     }
+
+    /// Whether the server counts `metadata.generation`: 1 for a new object, one more for each write
+    /// that changes anything but the metadata and the status.
+    ///
+    /// A deletion that has to wait counts as well, as soon as there is a generation. See
+    /// [metadata](https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#metadata).
+    #[must_use]
+    fn counts_generation() -> bool {
+        false
+    }
 }
 
 /// Another version of a kind.
@@ -135,6 +147,8 @@ pub struct KindInfo {
     pub allows_unconditional_update: bool,
     /// See [`Hub::allows_create_on_update`].
     pub allows_create_on_update: bool,
+    /// See [`Hub::counts_generation`].
+    pub counts_generation: bool,
 }
 
 /// One version of a kind with its type out of view.
@@ -146,6 +160,8 @@ pub struct VersionInfo {
     pub api_version: String,
     /// Whether the type has a `status` subresource.
     pub has_status: bool,
+    /// Where the numbers of the `scale` subresource are, if the type has one.
+    pub scale: Option<ScalePaths>,
     /// An object of this version as a hub object, with defaults.
     pub decode: fn(Value) -> Result<Decoded, decode::Error>,
     /// An object of this version as a hub object, as it is: without defaults.
@@ -182,7 +198,8 @@ impl KindInfo {
     where
         K::Scope: 'static,
     {
-        let names = K::crd().spec.names;
+        let declared = K::crd().spec;
+        let names = declared.names;
         let kind = K::kind(&()).into_owned();
         let mut table = Columns::<K>::new();
         K::columns(&mut table);
@@ -195,21 +212,24 @@ impl KindInfo {
             namespaced: is_namespaced::<K>(),
             short_names: names.short_names.unwrap_or_default(),
             categories: names.categories.unwrap_or_default(),
-            versions: vec![hub_version::<K>()],
+            versions: vec![hub_version::<K>(&declared.versions)],
             hooks: hooks::<K>(),
             table: table.erase(),
             name_rule: K::name_rule(),
             allows_unconditional_update: K::allows_unconditional_update(),
             allows_create_on_update: K::allows_create_on_update(),
+            counts_generation: K::counts_generation(),
         }
     }
 
     /// Adds a version that converts to and from the hub.
     pub fn add_version<V: Version + CustomResourceExt>(&mut self) {
+        let declared = V::crd().spec.versions;
         self.versions.push(VersionInfo {
             version: V::version(&()).into_owned(),
             api_version: V::api_version(&()).into_owned(),
-            has_status: has_status::<V>(),
+            has_status: has_status(&declared),
+            scale: scale(&declared),
             decode: |value| {
                 let (mut object, unknown) = decode::typed::<V>(value)?;
                 object.set_defaults();
@@ -241,11 +261,12 @@ impl KindInfo {
     }
 }
 
-fn hub_version<K: Hub + CustomResourceExt>() -> VersionInfo {
+fn hub_version<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> VersionInfo {
     VersionInfo {
         version: K::version(&()).into_owned(),
         api_version: K::api_version(&()).into_owned(),
-        has_status: has_status::<K>(),
+        has_status: has_status(declared),
+        scale: scale(declared),
         decode: |value| {
             let (mut object, unknown) = decode::typed::<K>(value)?;
             object.set_defaults();
@@ -293,9 +314,13 @@ pub fn of_mut<T: Served>(object: &mut dyn Object) -> &mut T {
     object.downcast_mut().expect("hooks get objects of their own kind")
 }
 
-fn has_status<T: CustomResourceExt>() -> bool {
-    let versions = T::crd().spec.versions;
-    versions.iter().any(|v| v.subresources.as_ref().is_some_and(|sub| sub.status.is_some()))
+fn has_status(declared: &[CustomResourceDefinitionVersion]) -> bool {
+    declared.iter().any(|v| v.subresources.as_ref().is_some_and(|sub| sub.status.is_some()))
+}
+
+fn scale(declared: &[CustomResourceDefinitionVersion]) -> Option<ScalePaths> {
+    let found = declared.iter().find_map(|v| v.subresources.as_ref()?.scale.as_ref());
+    found.map(ScalePaths::new)
 }
 
 /// An object of a type with nothing set, as JSON: what a write is compared with that creates one.

@@ -18,6 +18,7 @@ pub mod options;
 pub mod patch;
 pub mod protobuf;
 pub mod request;
+pub mod scale;
 pub mod selector;
 pub mod status;
 pub mod validation;

@@ -10,7 +10,7 @@ use kube_core::CustomResourceExt;
 use kube_core::object::HasStatus;
 use pintle_meta::kind::{of, of_mut};
 use pintle_meta::protobuf::LazyCodec;
-use pintle_meta::{Hub, KindInfo, Served, Status, Version};
+use pintle_meta::{Hub, KindInfo, Served, Status, Version, VersionInfo};
 use pintle_storage::Storage;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -211,6 +211,12 @@ impl Registration {
             }
         };
         let typings = kind.versions.iter().map(|_| LazyTyping::new()).collect();
+        let own_scale = parts.iter().any(|part| part.name == "scale");
+        if matches!(backing, Backing::Store(_)) && !own_scale {
+            let declared = kind.versions.iter().enumerate();
+            let scale = |(i, v): (usize, &VersionInfo)| Some(Part::scale(i, v, v.scale.as_ref()?));
+            parts.extend(declared.filter_map(scale));
+        }
         Resource { kind, backing, status, parts, actions, typings }
     }
 }

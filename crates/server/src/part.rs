@@ -2,10 +2,13 @@
 
 use crate::typing::LazyTyping;
 use async_trait::async_trait;
+use k8s_openapi::api::autoscaling::v1::Scale;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use pintle_meta::kind::{of, of_mut};
 use pintle_meta::object::Served;
 use pintle_meta::protobuf::LazyCodec;
-use pintle_meta::{Hub, Object, Request, Status, decode, encode, kind};
+use pintle_meta::scale::ScalePaths;
+use pintle_meta::{Hub, Object, Request, Status, VersionInfo, decode, encode, kind};
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;
@@ -30,10 +33,20 @@ pub(crate) struct Part {
     pub get: Get,
     pub set: Set,
     pub typing: LazyTyping,
+    /// Where this is the scale of the objects.
+    pub scale: Option<ScaleOf>,
 }
 
-type Get = Arc<dyn Fn(&dyn Object) -> Box<dyn Object> + Send + Sync>;
-type Set = Arc<dyn Fn(&mut dyn Object, Box<dyn Object>) + Send + Sync>;
+type Get = Arc<dyn Fn(&dyn Object) -> Result<Box<dyn Object>, Status> + Send + Sync>;
+type Set = Arc<dyn Fn(&mut Box<dyn Object>, Box<dyn Object>) -> Result<(), Status> + Send + Sync>;
+
+/// The `scale` subresource of one version of a kind.
+#[derive(Debug)]
+pub(crate) struct ScaleOf {
+    /// The position of the version, the only one that serves it.
+    pub version: usize,
+    pub paths: ScalePaths,
+}
 
 /// Something that can be done with an object: POST at `NAME/ACTION`.
 pub(crate) struct Action {
@@ -101,17 +114,52 @@ impl Part {
             body: BodyKind::of::<P>(),
             get: Arc::new(move |object| {
                 let mut part = get(of::<K>(object));
-                let (from, to) = (object.meta(), part.meta_mut());
-                to.name.clone_from(&from.name);
-                to.namespace.clone_from(&from.namespace);
-                to.uid.clone_from(&from.uid);
-                to.creation_timestamp.clone_from(&from.creation_timestamp);
-                Box::new(part)
+                identify(part.meta_mut(), object.meta());
+                Ok(Box::new(part))
             }),
-            set: Arc::new(move |object, part| set(of_mut::<K>(object), of::<P>(&*part).clone())),
+            set: Arc::new(move |object, part| {
+                set(of_mut::<K>(object.as_mut()), of::<P>(&*part).clone());
+                Ok(())
+            }),
             typing: LazyTyping::new(),
+            scale: None,
         }
     }
+
+    /// The scale of a version that declares one.
+    pub(crate) fn scale(at: usize, version: &VersionInfo, paths: &ScalePaths) -> Self {
+        let (encode, convert) = (version.encode, version.convert);
+        let json = move |object: &dyn Object| -> Result<Value, Status> {
+            let encoded = encode(object, None).map_err(|e| Status::internal(&e))?;
+            serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))
+        };
+        let (read, write) = (paths.clone(), paths.clone());
+        Self {
+            name: "scale".to_owned(),
+            body: BodyKind::of::<Scale>(),
+            get: Arc::new(move |object| {
+                let mut scale = read.read(&json(object)?).map_err(Status::internal)?;
+                identify(&mut scale.metadata, object.meta());
+                Ok(Box::new(scale))
+            }),
+            set: Arc::new(move |object, scale| {
+                let mut value = json(object.as_ref())?;
+                write.write(&mut value, of::<Scale>(&*scale)).map_err(Status::bad_request)?;
+                *object = convert(value).map_err(|e| Status::bad_request(e.to_string()))?;
+                Ok(())
+            }),
+            typing: LazyTyping::new(),
+            scale: Some(ScaleOf { version: at, paths: paths.clone() }),
+        }
+    }
+}
+
+/// Gives a part what tells its object from others.
+fn identify(part: &mut ObjectMeta, object: &ObjectMeta) {
+    part.name.clone_from(&object.name);
+    part.namespace.clone_from(&object.namespace);
+    part.uid.clone_from(&object.uid);
+    part.creation_timestamp.clone_from(&object.creation_timestamp);
 }
 
 /// A call of an action: the object it is called on, and who calls.

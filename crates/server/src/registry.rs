@@ -71,8 +71,8 @@ impl Resource {
         if name == "status" && self.kind.versions[version].has_status {
             return self.status.as_ref().map(Subresource::Status);
         }
-        let part = self.parts.iter().find(|part| part.name == name);
-        if let Some(part) = part.filter(|part| self.serves_part(version, part)) {
+        let mut parts = self.parts.iter().filter(|part| part.name == name);
+        if let Some(part) = parts.find(|part| self.serves_part(version, part)) {
             return Some(Subresource::Part(part));
         }
         self.actions.iter().find(|action| action.name == name).map(Subresource::Action)
@@ -95,8 +95,11 @@ impl Resource {
     }
 
     /// A part whose kind belongs to the group is served in the version of its kind, one from
-    /// another group in all versions.
+    /// another group in all versions, a scale where it is declared.
     pub(crate) fn serves_part(&self, version: usize, part: &Part) -> bool {
+        if let Some(scale) = &part.scale {
+            return scale.version == version;
+        }
         part.body.group != self.kind.group
             || part.body.version == self.kind.versions[version].version
     }

@@ -6,7 +6,12 @@
 /// The prefix of the definitions of a group and version: `dev.zeng.hello.v1.` for
 /// `hello.zeng.dev/v1`.
 pub(super) fn definition_prefix(group: &str, version: &str) -> String {
-    let group = if group.is_empty() { "core" } else { group };
+    let group = match group {
+        "" => "core",
+        // The one group of Kubernetes itself whose kind is served here, and known by its Go package.
+        "autoscaling" => "autoscaling.api.k8s.io",
+        group => group,
+    };
     let mut prefix: String = group.rsplit('.').flat_map(|part| [part, "."]).collect();
     prefix.push_str(version);
     prefix.push('.');
@@ -73,6 +78,7 @@ mod tests {
     fn names() {
         assert_eq!(definition_prefix("hello.zeng.dev", "v1"), "dev.zeng.hello.v1.");
         assert_eq!(definition_prefix("", "v1"), "core.v1.");
+        assert_eq!(definition_prefix("autoscaling", "v1"), "io.k8s.api.autoscaling.v1.");
         assert_eq!(definition("Page<Foo>"), "Page_Foo_");
         assert_eq!(tag("hello.zeng.dev", Some("v1")), "helloZengDev_v1");
         assert_eq!(tag("hello.zeng.dev", None), "helloZengDev");

@@ -13,6 +13,7 @@ use crate::store::Store;
 use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::managed::Applied;
 use pintle_meta::options::{FieldValidation, PatchOptions};
+use pintle_meta::scale::ScalePaths;
 use pintle_meta::{Object, Status, yaml};
 use serde_json::{Map, Value};
 
@@ -52,6 +53,11 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         creates: false,
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            if let Some(scale) = &part.scale {
+                let value = whole(cx, part, &scale.paths, &config.value)?;
+                let (found, options) = (config.found.clone(), config.options.clone());
+                return applied(cx, stored, &Configuration { value, found, options });
+            }
             let live = update::shown(part, old, entry)?;
             let force = options.force.unwrap_or_default();
             let manager = &options.field_manager;
@@ -64,6 +70,30 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         }),
     };
     update::show(part, store, replace(cx, store, &update).await?)
+}
+
+/// The configuration of an object that says what one of its scale says: so that who applies the one
+/// meets who applies the other.
+fn whole(cx: &Context, part: &Part, paths: &ScalePaths, scale: &Value) -> Result<Value, Status> {
+    let version = scale["apiVersion"].as_str().unwrap_or_default();
+    let expected = &part.body.api_version;
+    if version != expected {
+        return Err(Status::bad_request(format!(
+            "Incorrect version specified in apply patch. Specified patch version: {version}, \
+             expected: {expected}"
+        )));
+    }
+    let mut config = serde_json::json!({
+        "apiVersion": cx.version().api_version, "kind": cx.resource.kind.kind,
+        "metadata": {"name": cx.request.name},
+    });
+    for name in ["uid", "resourceVersion"] {
+        if let Some(value) = scale["metadata"].get(name) {
+            config["metadata"][name] = value.clone();
+        }
+    }
+    paths.configuration(scale, &mut config).map_err(Status::bad_request)?;
+    Ok(config)
 }
 
 /// Reads the configuration: YAML, of which JSON is a part.

@@ -163,6 +163,9 @@ fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
     wipe_metadata(meta);
     meta.uid = Some(names::uid());
     meta.creation_timestamp = Some(Time(names::whole_second(cx.request.time)));
+    if cx.resource.kind.counts_generation {
+        meta.generation = Some(1);
+    }
 }
 
 /// What is wrong with the metadata is only asked of an object that the kind finds nothing wrong with.

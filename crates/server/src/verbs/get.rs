@@ -1,6 +1,6 @@
 //! GET of one object.
 
-use super::Context;
+use super::{Context, fields};
 use crate::part::Part;
 use crate::reply::Reply;
 use crate::store::Store;
@@ -20,13 +20,17 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     let entry = store.get(&cx.key(), read_at(cx)?).await.map_err(|status| {
         let resource = format!("{}/{}", cx.resource.kind.plural, part.name);
         let on = GroupResource { group: cx.resource.kind.group.clone(), resource };
-        match status.is(Reason::NotFound) {
+        match status.is(Reason::NotFound) && part.scale.is_none() {
             true => Status::not_found(&on, &cx.request.name),
             false => status,
         }
     })?;
+    if let Some(scale) = &part.scale {
+        let object = fields::stored_json(cx, &entry)?;
+        scale.paths.require(&object).map_err(Status::internal)?;
+    }
     let object = store.decode(&entry)?;
-    let part_object = (part.get)(object.as_ref());
+    let part_object = (part.get)(object.as_ref())?;
     let encoded = (part.body.encode)(part_object.as_ref(), Some(entry.revision));
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
     Ok(Reply::Other { code: 200, json, protobuf: part.body.protobuf.clone() })

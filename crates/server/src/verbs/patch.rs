@@ -135,7 +135,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
-        manager: None,
+        manager: update::owner(cx, part, &options.field_manager),
         creates: false,
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;

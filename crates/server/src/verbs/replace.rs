@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use pintle_meta::options::parse_resource_version;
 use pintle_meta::validation::{validate_object_meta, validate_object_meta_update};
 use pintle_meta::{FieldErrors, Object, Status};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// How often an update is tried again because somebody else was faster.
@@ -95,6 +96,7 @@ async fn attempt(
     cx.plugins.mutate(&attributes, new.as_mut()).await?;
     keep_metadata(new.meta_mut(), old.meta());
     prepare(cx, update, &mut new, old.as_ref());
+    count(cx, new.as_mut(), old.as_ref())?;
     validate(cx, update, new.as_ref(), old.as_ref())?;
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
@@ -183,9 +185,35 @@ fn prepare(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old: &d
             *new = kept;
         }
         (None, Some(status)) if !status.main_may_write => (status.copy)(new.as_mut(), old),
+        // The scale of an older version comes through that version, which may have no status.
+        (Some(Subresource::Part(part)), Some(status)) if part.scale.is_some() => {
+            (status.copy)(new.as_mut(), old);
+        }
         _ => {}
     }
     (cx.resource.kind.hooks.prepare_update)(new.as_mut(), old, &cx.request);
+}
+
+/// Counts a change, where the kind asks for it.
+fn count(cx: &Context, new: &mut dyn Object, old: &dyn Object) -> Result<(), Status> {
+    if cx.resource.kind.counts_generation && desired(cx, new)? != desired(cx, old)? {
+        let generation = old.meta().generation.unwrap_or_default();
+        new.meta_mut().generation = Some(generation + 1);
+    }
+    Ok(())
+}
+
+/// What its generation counts the changes of: all of an object but its metadata and its status.
+fn desired(cx: &Context, object: &dyn Object) -> Result<Value, Status> {
+    let encoded =
+        (cx.resource.kind.hub().encode)(object, None).map_err(|e| Status::internal(&e))?;
+    let mut value: Value =
+        serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("metadata");
+        fields.remove("status");
+    }
+    Ok(value)
 }
 
 fn validate(
@@ -198,6 +226,11 @@ fn validate(
     let mut errors = FieldErrors::new();
     validate_object_meta(new.meta(), kind.namespaced, kind.name_rule, &mut errors);
     validate_object_meta_update(new.meta(), old.meta(), &mut errors);
+    if let Some(paths) = &cx.version().scale {
+        let encoded = (cx.version().encode)(new, None).map_err(|e| Status::internal(&e))?;
+        let value = serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
+        paths.validate(&value, &mut errors);
+    }
     // A status must be writable even where the rest breaks rules made since it was written.
     if !matches!(update.on, Some(Subresource::Status(_))) {
         (kind.hooks.validate_update)(new, old, &mut errors);

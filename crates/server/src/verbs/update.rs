@@ -44,11 +44,17 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
-        manager: None,
+        manager: owner(cx, part, &options.field_manager),
         creates: false,
         make: Box::new(|stored| with_part(cx, part, stored, body.as_ref())),
     };
     show(part, store, replace(cx, store, &update).await?)
+}
+
+/// Who comes to own the fields of the object that a write to a part changes. Nobody does, but for a
+/// scale, as with the custom resources of Kubernetes.
+pub(super) fn owner(cx: &Context, part: &Part, field_manager: &str) -> Option<String> {
+    part.scale.is_some().then(|| fields::manager(cx, field_manager))
 }
 
 /// What the body of a part must be.
@@ -63,7 +69,7 @@ pub(super) fn expected(part: &Part) -> Expected<'_> {
 
 /// The part of a stored object as a client sees it.
 pub(super) fn shown(part: &Part, old: &dyn Object, entry: &Entry) -> Result<Value, Status> {
-    let shown = (part.get)(old);
+    let shown = (part.get)(old)?;
     let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
     let bytes = encoded.map_err(|e| Status::internal(&e))?.bytes;
     serde_json::from_slice(&bytes).map_err(|e| Status::internal(&e))
@@ -79,7 +85,7 @@ pub(super) fn with_part(
     let missing = || Status::not_found(&cx.group_resource(), &cx.request.name);
     let (old, entry) = stored.ok_or_else(missing)?;
     let mut new = old.boxed_clone();
-    (part.set)(new.as_mut(), body.boxed_clone());
+    (part.set)(&mut new, body.boxed_clone())?;
     let meta = new.meta_mut();
     // A part without a resource version is taken for one of the newest object.
     meta.resource_version.clone_from(&body.meta().resource_version);
@@ -94,7 +100,7 @@ pub(super) fn with_part(
 pub(super) fn show(part: &Part, store: &Store, reply: Reply) -> Result<Reply, Status> {
     let Reply::Object { code, entry } = reply else { return Ok(reply) };
     let object = store.decode(&entry)?;
-    let shown = (part.get)(object.as_ref());
+    let shown = (part.get)(object.as_ref())?;
     let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
     Ok(Reply::Other { code, json, protobuf: part.body.protobuf.clone() })

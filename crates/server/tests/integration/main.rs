@@ -13,6 +13,7 @@ mod kube_rs;
 mod panic;
 mod protobuf;
 mod rest;
+mod scale;
 mod status;
 mod versions;
 mod watch;
