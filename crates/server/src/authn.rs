@@ -7,9 +7,13 @@
 //! [Authenticating](https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
 
 mod anonymous;
+mod configuration;
+mod issuers;
+mod jwt;
 mod lookup;
 mod request_header;
 mod review;
+mod service_account;
 mod setup;
 mod token_file;
 mod tokens;
@@ -24,6 +28,9 @@ use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use pintle_meta::{Status, User};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use setup::set_up;
@@ -31,7 +38,9 @@ pub(crate) use tokens::warning;
 pub(crate) use x509::PeerCertificates;
 
 use anonymous::Anonymous;
+use issuers::Issuers;
 use request_header::FrontProxy;
+use service_account::ServiceAccounts;
 use token_file::TokenFile;
 use tokens::{Hasher, Tokens};
 use x509::{Authorities, Trusted};
@@ -50,7 +59,7 @@ pub(crate) struct Authenticator {
     /// The authorities whose certificates name users.
     pub client_authorities: Option<Trusted>,
     pub tokens: Tokens,
-    pub anonymous: Anonymous,
+    pub anonymous: Arc<Anonymous>,
 }
 
 impl Authenticator {
@@ -129,6 +138,16 @@ impl Authenticator {
             Err(why) => refused.push(why.to_owned()),
         }
         if refused.is_empty() { Ok(None) } else { Err(refused.join(", ")) }
+    }
+}
+
+/// The content of a file, if it is not longer than that.
+fn read_file(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(bytes_max + 1).read_to_end(&mut content)?;
+    match u64::try_from(content.len()) {
+        Ok(bytes) if bytes <= bytes_max => Ok(content),
+        _ => Err(io::Error::other(format!("longer than {bytes_max} bytes"))),
     }
 }
 

@@ -31,7 +31,7 @@ impl Anonymous {
         Self::new(if allowed { Allowed::Everywhere } else { Allowed::On(Vec::new()) })
     }
 
-    #[cfg(test)]
+    /// Changes where it is allowed.
     pub(crate) fn allow(&self, allowed: Allowed) {
         self.allowed.store(Arc::new(allowed));
     }

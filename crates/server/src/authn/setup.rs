@@ -1,10 +1,15 @@
 //! From flags to an authenticator.
 
 use super::administrator;
+use super::configuration::Configuration;
 use super::lookup::Lookup;
 use super::request_header::{FrontProxy, HeaderNames, Settings};
 use super::review::TokenReviews;
-use super::{Anonymous, Authenticator, Authorities, Hasher, TokenFile, Tokens, Trusted};
+use super::tokens::Signed;
+use super::{
+    Anonymous, Authenticator, Authorities, Hasher, Issuers, ServiceAccounts, TokenFile, Tokens,
+    Trusted,
+};
 use crate::delegation::Delegation;
 use crate::kubeconfig::AdminToken;
 use crate::options::{AuthenticationOptions, Options};
@@ -33,6 +38,9 @@ pub(crate) async fn set_up(
         tracing::warn!("--insecure-allow-all: everybody may do everything");
     }
     let hasher = Hasher::new();
+    let anonymous = Arc::new(Anonymous::everywhere(options.anonymous_auth));
+    let accounts = service_accounts(flags, reloads)?;
+    let issuers = issuers(flags, &anonymous, reloads)?;
     let keep = options.delegation.authentication_token_webhook_cache_ttl;
     let review = |cluster: &Arc<Upstream>| TokenReviews::new(Arc::clone(cluster), keep);
     let mut authenticator = Authenticator {
@@ -42,10 +50,11 @@ pub(crate) async fn set_up(
         tokens: Tokens {
             admin: Some((hasher.digest(admin.as_str()), administrator())),
             file: token_file(flags, &hasher, reloads)?,
+            signed: Signed::new(accounts, issuers),
             cluster: delegation.authentication.as_ref().map(review),
             hasher,
         },
-        anonymous: Anonymous::everywhere(options.anonymous_auth),
+        anonymous,
     };
     let following = look_up(&mut authenticator, options, delegation).await?;
     Ok((authenticator, following))
@@ -133,4 +142,44 @@ fn token_file(
     let current = Arc::clone(&file);
     reloads.watch("--token-auth-file", vec![path.clone()], move || current.reload());
     Ok(Some(file))
+}
+
+fn service_accounts(
+    flags: &AuthenticationOptions,
+    reloads: &mut Reloads,
+) -> io::Result<Option<Arc<ServiceAccounts>>> {
+    let paths = &flags.service_account_key_file;
+    let issuers = &flags.service_account_issuer;
+    if paths.is_empty() != issuers.is_empty() {
+        let why = "--service-account-key-file and --service-account-issuer need one another";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let accounts = ServiceAccounts::read(issuers, &flags.api_audiences, paths)?;
+    let current = Arc::clone(&accounts);
+    reloads.watch("--service-account-key-file", paths.clone(), move || current.reload());
+    Ok(Some(accounts))
+}
+
+fn issuers(
+    flags: &AuthenticationOptions,
+    anonymous: &Arc<Anonymous>,
+    reloads: &mut Reloads,
+) -> io::Result<Option<Arc<Issuers>>> {
+    let Some(path) = flags.authentication_config.clone() else { return Ok(None) };
+    let issuers = Arc::new(Issuers::default());
+    let (current, anonymous) = (Arc::clone(&issuers), Arc::clone(anonymous));
+    let read = move |path: &Path| -> io::Result<()> {
+        let configuration = Configuration::read(path)?;
+        if let Some(allowed) = configuration.anonymous() {
+            anonymous.allow(allowed);
+        }
+        current.replace(&configuration.jwt);
+        Ok(())
+    };
+    read(&path)?;
+    reloads.watch("--authentication-config", vec![path.clone()], move || read(&path));
+    Ok(Some(issuers))
 }

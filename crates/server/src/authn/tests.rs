@@ -1,5 +1,7 @@
 //! Who is known by what: each case is what is shown, and the user or the refusal that comes of it.
 
+mod signed;
+
 use super::anonymous::Allowed;
 use super::request_header::{HeaderNames, Settings};
 use super::*;
@@ -103,10 +105,11 @@ impl World {
             tokens: Tokens {
                 admin: Some((hasher.digest("admin-token"), administrator())),
                 file: Some(TokenFile::read(&path, &hasher).unwrap()),
+                signed: None,
                 cluster: None,
                 hasher,
             },
-            anonymous: Anonymous::everywhere(true),
+            anonymous: Arc::new(Anonymous::everywhere(true)),
         };
         Self { clients, proxies, authenticator, _folder: folder }
     }

@@ -7,8 +7,7 @@ use super::tokens::{Digest, Hasher};
 use arc_swap::ArcSwap;
 use pintle_meta::User;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,11 +47,11 @@ impl TokenFile {
 }
 
 fn load(path: &Path, hasher: &Hasher) -> io::Result<HashMap<Digest, Arc<User>>> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|it| it.take(FILE_BYTES_MAX).read_to_string(&mut text));
     let about = |error: &dyn std::fmt::Display| format!("token file {}: {error}", path.display());
-    read.map_err(|error| io::Error::new(error.kind(), about(&error)))?;
-    users(&text, hasher).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, about(&error)))
+    let text = super::read_file(path, FILE_BYTES_MAX)
+        .map_err(|error| io::Error::new(error.kind(), about(&error)))?;
+    users(&String::from_utf8_lossy(&text), hasher)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, about(&error)))
 }
 
 fn users(text: &str, hasher: &Hasher) -> Result<HashMap<Digest, Arc<User>>, String> {

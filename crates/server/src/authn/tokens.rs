@@ -1,8 +1,11 @@
 //! Where a bearer token is ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)), and whose: each
 //! issuer is asked in turn.
 
+use super::jwt::Jwt;
 use super::review::TokenReviews;
 use super::token_file::TokenFile;
+use super::{Issuers, ServiceAccounts};
+use crate::memo::Memo;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use jiff::Timestamp;
@@ -11,9 +14,14 @@ use ring::hmac::{self, HMAC_SHA256};
 use ring::rand::SystemRandom;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longer tokens are refused unseen: nobody issues them, and each would be read several times.
 const TOKEN_BYTES_MAX: usize = 32 << 10;
+/// How many tokens that are signed are remembered, and for how long, so that a signature is not
+/// checked for each request.
+const SIGNED_MAX: usize = 8_192;
+const SIGNED_TIME: Duration = Duration::from_secs(10);
 
 const SPACE_WARNING: &str = "the provided Authorization header contains extra space before the \
      bearer token, and is ignored";
@@ -25,6 +33,7 @@ pub(crate) struct Tokens {
     /// The administrator's token.
     pub admin: Option<(Digest, Arc<User>)>,
     pub file: Option<Arc<TokenFile>>,
+    pub signed: Option<Signed>,
     pub cluster: Option<TokenReviews>,
 }
 
@@ -36,7 +45,7 @@ impl Tokens {
     pub(super) async fn authenticate(
         &self,
         token: &str,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<Arc<User>, String> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(format!("the token is longer than {TOKEN_BYTES_MAX} bytes"));
@@ -48,12 +57,65 @@ impl Tokens {
         if let Some(user) = self.file.as_ref().and_then(|file| file.user(&digest)) {
             return Ok(user);
         }
-        if let Some(cluster) = &self.cluster
-            && let Some(user) = cluster.user(token, &digest).await?
-        {
-            return Ok(user);
+        let mut refused = Vec::new();
+        if let Some(signed) = &self.signed {
+            match signed.user(token, &digest, now).await {
+                Ok(Some(user)) => return Ok(user),
+                Ok(None) => {}
+                Err(why) => refused.push(why),
+            }
         }
-        Err("invalid bearer token".to_owned())
+        if let Some(cluster) = &self.cluster {
+            match cluster.user(token, &digest).await {
+                Ok(Some(user)) => return Ok(user),
+                Ok(None) => {}
+                Err(why) => refused.push(why),
+            }
+        }
+        match refused.is_empty() {
+            true => Err("invalid bearer token".to_owned()),
+            false => Err(refused.join(", ")),
+        }
+    }
+}
+
+/// Who issues tokens that are signed, and what was found about some.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    accounts: Option<Arc<ServiceAccounts>>,
+    issuers: Option<Arc<Issuers>>,
+    found: Memo<Digest, Found>,
+}
+
+/// The user of a token; nobody where it is none of these issuers', or why it is refused.
+type Found = Result<Option<Arc<User>>, String>;
+
+impl Signed {
+    /// Nothing where there is no issuer.
+    pub(super) fn new(
+        accounts: Option<Arc<ServiceAccounts>>,
+        issuers: Option<Arc<Issuers>>,
+    ) -> Option<Self> {
+        let some = accounts.is_some() || issuers.is_some();
+        some.then(|| Self { accounts, issuers, found: Memo::new(SIGNED_MAX) })
+    }
+
+    async fn user(&self, token: &str, digest: &Digest, now: Timestamp) -> Found {
+        let keep = |found: &Found| if found.is_ok() { SIGNED_TIME } else { Duration::ZERO };
+        self.found.get(digest, async || self.find(token, now).await, keep).await
+    }
+
+    async fn find(&self, token: &str, now: Timestamp) -> Found {
+        let Some(jwt) = Jwt::parse(token) else { return Ok(None) };
+        if let Some(accounts) = &self.accounts
+            && let Some(user) = accounts.user(&jwt, now)?
+        {
+            return Ok(Some(user));
+        }
+        match &self.issuers {
+            Some(issuers) => issuers.user(&jwt, now).await,
+            None => Ok(None),
+        }
     }
 }
 

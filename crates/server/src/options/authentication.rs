@@ -18,6 +18,24 @@ pub struct AuthenticationOptions {
     #[arg(long, value_name = "FILE")]
     pub token_auth_file: Option<PathBuf>,
 
+    /// Issuers of tokens (OpenID Connect), and who may be anonymous: a file with an
+    /// AuthenticationConfiguration of Kubernetes
+    #[arg(long, value_name = "FILE")]
+    pub authentication_config: Option<PathBuf>,
+
+    /// Who issues the tokens of service accounts; may be given several times
+    #[arg(long, value_name = "ISSUER")]
+    pub service_account_issuer: Vec<String>,
+
+    /// The public keys that verify the tokens of service accounts, in PEM form; may be given several
+    /// times
+    #[arg(long, value_name = "FILE")]
+    pub service_account_key_file: Vec<PathBuf>,
+
+    /// For whom the tokens of service accounts must be [default: their issuers]
+    #[arg(long, value_name = "AUDIENCES", value_delimiter = ',')]
+    pub api_audiences: Vec<String>,
+
     /// The authorities of an aggregator, whose headers name users; they should sign nobody else
     #[arg(long, value_name = "FILE")]
     pub requestheader_client_ca_file: Option<PathBuf>,
@@ -53,6 +71,10 @@ impl Default for AuthenticationOptions {
         Self {
             client_ca_file: None,
             token_auth_file: None,
+            authentication_config: None,
+            service_account_issuer: Vec::new(),
+            service_account_key_file: Vec::new(),
+            api_audiences: Vec::new(),
             requestheader_client_ca_file: None,
             requestheader_allowed_names: Vec::new(),
             requestheader_username_headers: one("x-remote-user"),

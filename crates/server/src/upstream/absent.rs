@@ -24,6 +24,10 @@ impl Upstream {
         Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
     }
 
+    pub(crate) fn of_origin(_: &str, _: Option<&str>) -> Result<Self, String> {
+        Err(WHY.to_owned())
+    }
+
     pub(crate) async fn get(&self, _: &str) -> Result<Bytes, Failure> {
         match *self {}
     }

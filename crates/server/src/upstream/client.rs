@@ -4,7 +4,7 @@ use super::{
     ANSWER_BYTES_MAX, ASK_TIME, ASK_TIME_MAX, Failure, TRIES_MAX, WAIT_FACTOR, WAIT_JITTER,
     WAIT_MIN,
 };
-use crate::names;
+use crate::{names, tls};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request};
@@ -54,6 +54,21 @@ impl Upstream {
             io::Error::new(io::ErrorKind::NotFound, message)
         })?;
         Self::new(config).map_err(|error| io::Error::other(chain(&error)))
+    }
+
+    /// The server at `https://HOST[:PORT]`, known by authorities in PEM form or else by those of the
+    /// system.
+    ///
+    /// # Errors
+    /// With what is wrong with either.
+    pub(crate) fn of_origin(origin: &str, authorities: Option<&str>) -> Result<Self, String> {
+        let mut config =
+            Config::new(origin.parse().map_err(|_| format!("invalid URL {origin:?}"))?);
+        if let Some(text) = authorities {
+            let all = tls::pem::parse_certificates(text.as_bytes())?;
+            config.root_cert = Some(all.iter().map(|it| it.to_vec()).collect());
+        }
+        Self::new(config).map_err(|error| chain(&error))
     }
 
     fn new(mut config: Config) -> Result<Self, kube::Error> {
