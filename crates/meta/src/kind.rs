@@ -200,19 +200,36 @@ impl KindInfo {
     {
         let declared = K::crd().spec;
         let names = declared.names;
+        let mut kind = Self::plain::<K>();
+        kind.list_kind = names.list_kind.unwrap_or(kind.list_kind);
+        kind.singular = names.singular.unwrap_or(kind.singular);
+        kind.plural = names.plural;
+        kind.short_names = names.short_names.unwrap_or_default();
+        kind.categories = names.categories.unwrap_or_default();
+        kind.versions = vec![hub_version::<K>(&declared.versions)];
+        kind
+    }
+
+    /// Describes a kind whose type was not derived: its names are formed as Kubernetes forms them,
+    /// and it has no subresources.
+    #[must_use]
+    pub fn plain<K: Hub>() -> Self
+    where
+        K::Scope: 'static,
+    {
         let kind = K::kind(&()).into_owned();
         let mut table = Columns::<K>::new();
         K::columns(&mut table);
         Self {
             group: K::group(&()).into_owned(),
-            list_kind: names.list_kind.unwrap_or_else(|| format!("{kind}List")),
-            singular: names.singular.unwrap_or_else(|| kind.to_lowercase()),
+            list_kind: format!("{kind}List"),
+            singular: kind.to_lowercase(),
             kind,
-            plural: names.plural,
+            plural: K::plural(&()).into_owned(),
             namespaced: is_namespaced::<K>(),
-            short_names: names.short_names.unwrap_or_default(),
-            categories: names.categories.unwrap_or_default(),
-            versions: vec![hub_version::<K>(&declared.versions)],
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            versions: vec![hub_version::<K>(&[])],
             hooks: hooks::<K>(),
             table: table.erase(),
             name_rule: K::name_rule(),

@@ -45,9 +45,11 @@ use token_file::TokenFile;
 use tokens::{Hasher, Tokens};
 use x509::{Authorities, Trusted};
 
-const ANONYMOUS: &str = "system:anonymous";
-const AUTHENTICATED: &str = "system:authenticated";
-const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The user and the group of whoever has shown no credential.
+pub(crate) const ANONYMOUS: &str = "system:anonymous";
+pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The group of everybody who has shown one.
+pub(crate) const AUTHENTICATED: &str = "system:authenticated";
 
 /// The ways in which a user can be known.
 #[derive(Debug)]

@@ -4,7 +4,14 @@
 //! decided, and what nobody has an opinion on is refused. See
 //! [Authorization](https://kubernetes.io/docs/reference/access-authn-authz/authorization/).
 
+mod bootstrap;
+mod defaults;
+mod escalation;
+mod rbac;
 mod review;
+mod reviews;
+mod stand_alone;
+mod tables;
 
 use crate::request::{ResourcePath, Target, query_value};
 use pintle_meta::json::quote;
@@ -12,8 +19,12 @@ use pintle_meta::selector::{FieldSelector, LabelSelector};
 use pintle_meta::validation::NameRule;
 use pintle_meta::{GroupResource, Status, User};
 use std::borrow::Cow;
+use std::sync::Arc;
 
+pub(crate) use bootstrap::Bootstrap;
+pub(crate) use rbac::Rbac;
 pub(crate) use review::AccessReviews;
+pub(crate) use stand_alone::{Place, access};
 
 /// The group that may do everything.
 pub(crate) const MASTERS: &str = "system:masters";
@@ -49,10 +60,15 @@ pub(crate) struct OnResource<'a> {
     pub namespace: &'a str,
     pub name: Cow<'a, str>,
     /// The selectors of a list, a watch or a deletion of a collection, as they were sent.
-    selectors: [&'a str; 2],
+    pub selectors: [&'a str; 2],
 }
 
 impl<'a> Attributes<'a> {
+    /// A question that is not a request.
+    pub(crate) fn new(user: &'a User, verb: &'a str, on: On<'a>) -> Self {
+        Self { user, verb: verb.into(), on }
+    }
+
     /// The attributes of a request.
     pub(crate) fn of_request(
         user: &'a User,
@@ -95,7 +111,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// 403 in the words of Kubernetes, which people search for.
-    fn forbidden(&self, reason: &str) -> Status {
+    pub(crate) fn forbidden(&self, reason: &str) -> Status {
         let mut why = self.complaint();
         if !reason.is_empty() {
             why = format!("{why}: {reason}");
@@ -111,6 +127,11 @@ impl<'a> Attributes<'a> {
 }
 
 impl<'a> OnResource<'a> {
+    /// An object, or a resource where the name is `""`, in no namespace.
+    pub(crate) fn new(group: &'a str, version: &'a str, resource: &'a str, name: &'a str) -> Self {
+        Self { group, version, resource, name: name.into(), ..Self::default() }
+    }
+
     fn of_path(at: &'a ResourcePath, verb: &str, query: &'a [(String, String)]) -> Self {
         let selects = matches!(verb, "list" | "watch" | "deletecollection");
         let sent = |name| query_value(query, name).filter(|_| selects).unwrap_or_default();
@@ -203,6 +224,12 @@ pub(crate) enum Authorizer {
     Paths(Vec<String>),
     /// What a cluster says.
     Cluster(AccessReviews),
+    /// Everybody may do everything.
+    AlwaysAllow,
+    /// Nobody may do anything that was not allowed before.
+    AlwaysDeny,
+    /// Roles and bindings decide.
+    Rbac(Arc<Rbac>),
 }
 
 impl Authorizer {
@@ -214,6 +241,11 @@ impl Authorizer {
                 On::Resource(_) => false,
             },
             Self::Cluster(reviews) => return reviews.authorize(attributes).await,
+            Self::AlwaysAllow => true,
+            Self::AlwaysDeny => {
+                return Verdict::new(Decision::NoOpinion, "Everything is forbidden.");
+            }
+            Self::Rbac(rbac) => return rbac.authorize(attributes),
         };
         Verdict::new(if allowed { Decision::Allow } else { Decision::NoOpinion }, "")
     }
@@ -254,11 +286,8 @@ impl Authorizers {
             reasons.extend(Some(verdict.reason).filter(|reason| !reason.is_empty()));
             errors.extend(Some(verdict.error).filter(|error| !error.is_empty()));
         }
-        let error = match errors.len() {
-            0 | 1 => errors.pop().unwrap_or_default(),
-            _ => format!("[{}]", errors.join(", ")),
-        };
-        Verdict { decision: Decision::NoOpinion, reason: reasons.join("\n"), error }
+        let (reason, error) = (reasons.join("\n"), rbac::joined(errors));
+        Verdict { decision: Decision::NoOpinion, reason, error }
     }
 
     /// Lets a request pass, or says what it is answered.

@@ -3,6 +3,7 @@
 //! See [API health endpoints](https://kubernetes.io/docs/reference/using-api/health-checks/). Why a
 //! check fails is for the log, not for the client.
 
+use crate::authz::Rbac;
 use crate::body::Body;
 use crate::cache::Cache;
 use crate::request::query_pairs;
@@ -23,6 +24,8 @@ pub(crate) struct Health {
     /// How long the storage may take to answer a check, and the check whether the server is ready.
     pub healthcheck_time: Duration,
     pub readycheck_time: Duration,
+    /// Where roles decide, their defaults must be there before the server is ready.
+    pub rbac: Option<Arc<Rbac>>,
 }
 
 /// One check, by the name under which Kubernetes has it.
@@ -36,6 +39,8 @@ enum Check {
     StorageReadiness,
     /// Something that is done before the server is reached at all.
     Started(&'static str),
+    /// The default roles are there.
+    Roles,
     Shutdown,
 }
 
@@ -53,31 +58,33 @@ impl Check {
             Self::Storage => "etcd",
             Self::StorageReadiness => "etcd-readiness",
             Self::Started(name) => name,
+            Self::Roles => "poststarthook/rbac/bootstrap-roles",
             Self::Shutdown => "shutdown",
         }
-    }
-
-    /// The checks of an endpoint, in order.
-    fn of(endpoint: &str) -> Vec<Self> {
-        let mut checks = vec![Self::Ping, Self::Log, Self::Storage];
-        if endpoint == "readyz" {
-            checks.push(Self::StorageReadiness);
-        }
-        checks.extend(STARTED);
-        if endpoint == "readyz" {
-            checks.push(Self::Shutdown);
-        }
-        checks
     }
 }
 
 impl Health {
+    /// The checks of an endpoint, in order.
+    fn checks(&self, endpoint: &str) -> Vec<Check> {
+        let mut checks = vec![Check::Ping, Check::Log, Check::Storage];
+        if endpoint == "readyz" {
+            checks.push(Check::StorageReadiness);
+        }
+        checks.extend(STARTED);
+        checks.extend(self.rbac.iter().map(|_| Check::Roles));
+        if endpoint == "readyz" {
+            checks.push(Check::Shutdown);
+        }
+        checks
+    }
+
     /// The paths of all endpoints and checks.
-    pub(crate) fn paths() -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         for endpoint in ["healthz", "livez", "readyz"] {
             paths.push(format!("/{endpoint}"));
-            paths.extend(Check::of(endpoint).iter().map(|c| format!("/{endpoint}/{}", c.name())));
+            paths.extend(self.checks(endpoint).iter().map(|c| format!("/{endpoint}/{}", c.name())));
         }
         paths
     }
@@ -89,7 +96,7 @@ impl Health {
         if !matches!(endpoint, "healthz" | "livez" | "readyz") {
             return None;
         }
-        let checks = Check::of(endpoint);
+        let checks = self.checks(endpoint);
         if let Some(name) = parts.next() {
             let check = checks.into_iter().find(|check| check.name() == name)?;
             return Some(match self.run(check).await {
@@ -149,7 +156,7 @@ impl Health {
         let mut out = String::new();
         metrics::head(&mut out, name, "gauge", "Whether a health check succeeds.");
         for endpoint in ["healthz", "livez", "readyz"] {
-            for check in Check::of(endpoint) {
+            for check in self.checks(endpoint) {
                 let labels = [("name", check.name()), ("type", endpoint)];
                 let well = u8::from(self.run(check).await.is_ok());
                 metrics::line(&mut out, name, &labels, well);
@@ -166,6 +173,8 @@ impl Health {
                 self.storage_answers(self.readycheck_time).await
             }
             Check::StorageReadiness => Err("the objects have not been loaded yet"),
+            Check::Roles if self.rbac.as_ref().is_none_or(|rbac| rbac.is_bootstrapped()) => Ok(()),
+            Check::Roles => Err("the default roles have not been made yet"),
             Check::Shutdown if self.shutdown.is_started() => Err("process is shutting down"),
             Check::Shutdown => Ok(()),
         }

@@ -62,14 +62,23 @@ impl<K> Kind<K> {
         K: Hub + CustomResourceExt,
         K::Scope: 'static,
     {
-        let registration = Registration {
-            kind: KindInfo::of::<K>(),
-            status: None,
-            parts: Vec::new(),
-            actions: Vec::new(),
-            rest: None,
-            protobuf: false,
-        };
+        Self::of_info(KindInfo::of::<K>())
+    }
+
+    /// A kind whose type was not derived, such as one of `k8s-openapi`'s: its names are formed as
+    /// Kubernetes forms them, and it has no status subresource.
+    pub fn plain() -> Self
+    where
+        K: Hub,
+        K::Scope: 'static,
+    {
+        Self::of_info(KindInfo::plain::<K>())
+    }
+
+    fn of_info(kind: KindInfo) -> Self {
+        let (parts, actions) = (Vec::new(), Vec::new());
+        let (status, rest, protobuf) = (None, None, false);
+        let registration = Registration { kind, status, parts, actions, rest, protobuf };
         Self { registration, hub: PhantomData }
     }
 
@@ -79,9 +88,30 @@ impl<K> Kind<K> {
         K: Hub + CustomResourceExt,
         K::Scope: 'static,
     {
-        let mut kind = Self::new();
-        kind.registration.rest = Some(Arc::new(Erased(rest, PhantomData)));
-        kind
+        Self::new().kept_by(rest)
+    }
+
+    /// Offers the kind as protocol buffers too, in all its versions, parts and actions: the form that
+    /// Go clients prefer, and the one to store for a Go server that does.
+    ///
+    /// A field has the number of its place in the struct, the first one 1, unless it states another
+    /// one with `#[schemars(extend("x-protobuf-number" = 7))]`. A number is a promise to every client
+    /// and to what is stored: put new fields last, and where a field goes or moves state the numbers
+    /// of those behind it. A kind whose types have no form in protocol buffers is answered as one
+    /// that does not offer them, and the log says why.
+    /// See [protobuf in Kubernetes](https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding).
+    pub fn protobuf(mut self) -> Self {
+        self.registration.protobuf = true;
+        self
+    }
+
+    /// The same kind, whose objects are kept by this.
+    pub(crate) fn kept_by(mut self, rest: impl Rest<Kind = K>) -> Self
+    where
+        K: Hub,
+    {
+        self.registration.rest = Some(Arc::new(Erased(rest, PhantomData)));
+        self
     }
 }
 
@@ -154,20 +184,6 @@ where
         R: Future<Output = Result<B, Status>> + Send + 'static,
     {
         self.registration.actions.push(Action::new(name, function));
-        self
-    }
-
-    /// Offers the kind as protocol buffers too, in all its versions, parts and actions: the form that
-    /// Go clients prefer, and the one to store for a Go server that does.
-    ///
-    /// A field has the number of its place in the struct, the first one 1, unless it states another
-    /// one with `#[schemars(extend("x-protobuf-number" = 7))]`. A number is a promise to every client
-    /// and to what is stored: put new fields last, and where a field goes or moves state the numbers
-    /// of those behind it. A kind whose types have no form in protocol buffers is answered as one
-    /// that does not offer them, and the log says why.
-    /// See [protobuf in Kubernetes](https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding).
-    pub fn protobuf(mut self) -> Self {
-        self.registration.protobuf = true;
         self
     }
 }

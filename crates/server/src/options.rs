@@ -25,6 +25,7 @@ use tracing_subscriber::EnvFilter;
 use crate::tls::{CertificateSource, TlsSettings};
 
 pub use authentication::AuthenticationOptions;
+pub use authorization::AuthorizationMode;
 pub use authorization::AuthorizationOptions;
 pub use delegation::DelegationOptions;
 pub use etcd::EtcdOptions;
@@ -111,8 +112,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Authentication and authorization")]
     pub kubeconfig_out: Option<PathBuf>,
 
-    /// Take requests without a credential as from system:anonymous, who may see the health checks
-    /// and nothing else
+    /// Take requests without a credential as from system:anonymous, who may see the health checks,
+    /// the version, and what roles allow the group system:unauthenticated
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
     #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
     #[arg(default_value_t = Options::default().anonymous_auth)]
@@ -226,6 +227,16 @@ impl Options {
                 "--storage and the flags of etcd name two storages",
             )),
             (storage, etcd) => Ok(etcd.or_else(|| storage.clone())),
+        }
+    }
+
+    /// Who decides who may do what, beside the administrator and a cluster: by default RBAC, and
+    /// nobody where a cluster is asked or everybody is the administrator.
+    pub(crate) fn authorization_modes(&self, delegated: bool) -> &[AuthorizationMode] {
+        match &self.authorization.mode[..] {
+            [] if delegated || self.insecure_allow_all => &[],
+            [] => &[AuthorizationMode::Rbac],
+            modes => modes,
         }
     }
 
@@ -387,6 +398,9 @@ mod tests {
         check("--authentication-token-webhook-cache-ttl=1m30s", |it| {
             it.delegation.authentication_token_webhook_cache_ttl = Duration::from_secs(90);
         });
+        check("--authorization-mode=RBAC,AlwaysDeny", |it| {
+            it.authorization.mode = vec![AuthorizationMode::Rbac, AuthorizationMode::AlwaysDeny];
+        });
         check("--insecure-allow-all", |it| it.insecure_allow_all = true);
         check("--insecure-allow-all=true -v 2", |it| {
             (it.insecure_allow_all, it.verbosity) = (true, 2);
@@ -417,8 +431,7 @@ mod tests {
             },
         );
         check("--http2-max-streams-per-connection=7 --goaway-chance=0.02", |it| {
-            it.serving.http2_max_streams_per_connection = 7;
-            it.serving.goaway_chance = 0.02;
+            (it.serving.http2_max_streams_per_connection, it.serving.goaway_chance) = (7, 0.02);
         });
     }
 

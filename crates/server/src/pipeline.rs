@@ -19,7 +19,7 @@ use crate::registry::{Registry, Resource};
 use crate::request::{ResourcePath, Target, query_flag, query_pairs, query_value};
 use crate::serve::{Connection, Shutdown};
 use crate::verbs::{self, Context};
-use crate::{index, names, respond, version};
+use crate::{impersonate, index, names, respond, version};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     pub openapi: OpenApi,
     pub health: Health,
     pub authenticator: Authenticator,
-    pub authorizers: Authorizers,
+    pub authorizers: Arc<Authorizers>,
     pub plugins: Plugins,
     pub metrics: Metrics,
     pub clock: Clock,
@@ -112,8 +112,8 @@ async fn serve(
         connection.close();
     }
     // Audit: no policy can be given yet, which is the policy to log nothing.
-    let user = match impersonate(user, &parts.headers) {
-        Ok(user) => user,
+    let user = match impersonate::user(&shared.authorizers, &user, &parts.headers).await {
+        Ok(other) => other.map_or(user, Arc::new),
         Err(status) => return refuse(status),
     };
     // Flow control: the number of connections and of streams on each is limited where they are
@@ -347,17 +347,6 @@ async fn authorize(
     let path = parts.uri.path();
     let attributes = Attributes::of_request(user, target, verb, &parts.method, path, query);
     shared.authorizers.authorize(&attributes).await
-}
-
-/// Acting as somebody else is refused until it can be authorized: it is never ignored.
-fn impersonate(user: Arc<User>, headers: &HeaderMap) -> Result<Arc<User>, Status> {
-    match headers.keys().find(|name| name.as_str().starts_with("impersonate-")) {
-        None => Ok(user),
-        Some(name) => {
-            let why = format!("the header {name} is not supported by this server");
-            Err(Status::bad_request(why))
-        }
-    }
 }
 
 /// Reads the body of a request that may have one.

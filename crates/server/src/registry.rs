@@ -94,6 +94,15 @@ impl Resource {
         }
     }
 
+    /// The subresources that any version has, with their verbs.
+    pub(crate) fn subresources(&self) -> Vec<(&str, &'static [&'static str])> {
+        let mut found: Vec<(&str, &'static [&'static str])> = Vec::new();
+        found.extend(self.status.iter().map(|_| ("status", PART_VERBS)));
+        found.extend(self.parts.iter().map(|part| (part.name.as_str(), PART_VERBS)));
+        found.extend(self.actions.iter().map(|action| (action.name.as_str(), ACTION_VERBS)));
+        found
+    }
+
     /// A part whose kind belongs to the group is served in the version of its kind, one from
     /// another group in all versions, a scale where it is declared.
     pub(crate) fn serves_part(&self, version: usize, part: &Part) -> bool {

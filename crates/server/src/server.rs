@@ -2,7 +2,7 @@
 
 use crate::admission::{Admission, Plugins};
 use crate::authn::{self, Authenticator};
-use crate::authz::{AccessReviews, Authorizer, Authorizers};
+use crate::authz::{self, AccessReviews, Authorizer, Bootstrap, Place};
 use crate::cache::Cache;
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
@@ -161,12 +161,14 @@ impl Server {
         }
         let (authenticator, following) =
             authn::set_up(options, &token, &delegation, &mut reloads).await?;
-        let authorizers = authorizers(options, &delegation);
+        let cluster = cluster(options, &delegation);
         let (trigger, shutdown) = Shutdown::new();
-        let started = Started { storage, authenticator, authorizers, clock, shutdown, address };
-        let (shared, caches) = self.assemble(options, started);
-        let feeds = caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
-        let tasks = feeds.chain([tokio::spawn(reloads.run())]).chain(following).collect();
+        let started = Started { storage, authenticator, cluster, clock, shutdown, address };
+        let (shared, tasks) = self.assemble(options, started);
+        let feeds = tasks.caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
+        let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
+        let reloads = [tokio::spawn(reloads.run())];
+        let tasks = feeds.chain(bootstrap).chain(reloads).chain(following).collect();
         let limits = options.serving.limits();
         let serving = spawn(listener, tls.config, limits, Arc::new(shared));
         Ok(Running {
@@ -181,15 +183,22 @@ impl Server {
     }
 
     /// Puts together what requests share.
-    fn assemble(self, options: &Options, started: Started) -> (Shared, Vec<Arc<Cache>>) {
+    fn assemble(self, options: &Options, started: Started) -> (Shared, Tasks) {
         let storage = started.storage;
         let root = options.etcd.root();
-        let resources: Vec<Arc<Resource>> = self
+        let mut resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
             .map(|kind| kind.into_resource(&storage, &root, options.stored.media_type))
             .map(Arc::new)
             .collect();
+        let modes = options.authorization_modes(started.cluster.is_some());
+        let paths = options.authorization.always_allow_paths.clone();
+        let authorizers = [Authorizer::Masters, Authorizer::Paths(paths)];
+        let authorizers = authorizers.into_iter().chain(started.cluster).collect();
+        let place = Place { storage: &storage, root: &root, media: options.stored.media_type };
+        let access = authz::access(authorizers, modes, place, &resources, &started.clock);
+        resources.extend(access.resources);
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));
         let caches: Vec<Arc<Cache>> = resources
@@ -206,28 +215,31 @@ impl Server {
             groups: catalog::groups(&resources),
         });
         let shutdown = started.shutdown;
+        let health = Health {
+            storage,
+            caches: caches.clone(),
+            shutdown: shutdown.clone(),
+            healthcheck_time: options.etcd.healthcheck_timeout,
+            readycheck_time: options.etcd.readycheck_timeout,
+            rbac: access.rbac,
+        };
         let discovery = Discovery::new(Arc::clone(&catalog));
         let openapi = OpenApi::new(catalog);
-        let mut paths = Health::paths();
+        let mut paths = health.paths();
         let others = ["/metrics", "/metrics/slis", "/statusz", "/version"];
         paths.extend(others.map(str::to_owned));
         paths.extend(discovery.paths().map(str::to_owned));
         paths.extend(openapi.paths().map(str::to_owned));
         paths.sort();
-        let plugins = if options.enable_admission { self.plugins } else { Vec::new() };
+        let mut plugins = if options.enable_admission { self.plugins } else { Vec::new() };
+        plugins.extend(access.plugin);
         let shared = Shared {
             registry,
             discovery,
             openapi,
-            health: Health {
-                storage,
-                caches: caches.clone(),
-                shutdown: shutdown.clone(),
-                healthcheck_time: options.etcd.healthcheck_timeout,
-                readycheck_time: options.etcd.readycheck_timeout,
-            },
+            health,
             authenticator: started.authenticator,
-            authorizers: started.authorizers,
+            authorizers: access.authorizers,
             plugins: Plugins::new(plugins),
             metrics: Metrics::new(started.clock.now()),
             clock: started.clock,
@@ -235,32 +247,34 @@ impl Server {
             paths,
             address: started.address.to_string(),
         };
-        (shared, caches)
+        (shared, Tasks { caches, bootstrap: access.bootstrap })
     }
 }
 
-/// Who decides, in the order in which they are asked.
-fn authorizers(options: &Options, delegation: &Delegation) -> Authorizers {
-    let paths = options.authorization.always_allow_paths.clone();
-    let mut authorizers = vec![Authorizer::Masters, Authorizer::Paths(paths)];
-    if let Some(cluster) = &delegation.authorization {
-        let flags = &options.delegation;
-        authorizers.push(Authorizer::Cluster(AccessReviews::new(
-            Arc::clone(cluster),
-            flags.authorization_webhook_cache_authorized_ttl,
-            flags.authorization_webhook_cache_unauthorized_ttl,
-        )));
-    }
-    Authorizers(authorizers)
+/// The cluster that is asked whether somebody may do something.
+fn cluster(options: &Options, delegation: &Delegation) -> Option<Authorizer> {
+    let cluster = delegation.authorization.as_ref()?;
+    let flags = &options.delegation;
+    Some(Authorizer::Cluster(AccessReviews::new(
+        Arc::clone(cluster),
+        flags.authorization_webhook_cache_authorized_ttl,
+        flags.authorization_webhook_cache_unauthorized_ttl,
+    )))
 }
 
 struct Started {
     storage: Arc<dyn Storage>,
     authenticator: Authenticator,
-    authorizers: Authorizers,
+    cluster: Option<Authorizer>,
     clock: Clock,
     shutdown: Shutdown,
     address: SocketAddr,
+}
+
+/// What runs beside the requests until the server ends.
+struct Tasks {
+    caches: Vec<Arc<Cache>>,
+    bootstrap: Option<Bootstrap>,
 }
 
 fn spawn(

@@ -9,10 +9,11 @@ use std::borrow::Cow;
 
 macro_rules! messages {
     ($($name:ident { $($field:literal = $number:literal: $shape:ident $of:expr,)* })*) => { $(
-        static $name: Message =
+        pub(super) static $name: Message =
             Message { fields: Cow::Borrowed(&[$(Field::new($field, $number, $shape, $of)),*]) };
     )* };
 }
+pub(super) use messages;
 
 messages! {
     OBJECT_META {

@@ -3,9 +3,9 @@
 //! A field has the number of its place among the declared fields, unless it says another one with
 //! `#[schemars(extend("x-protobuf-number" = 7))]`. Both kinds of numbers may stand side by side.
 
-use super::known;
 use super::order::{Names, Step, names};
 use super::table::{Codec, Field, Message, Shape, Type};
+use super::{access, known};
 use crate::kind::schema;
 use crate::object::Served;
 use serde_json::{Map, Value};
@@ -24,6 +24,9 @@ const DEPTH_MAX: usize = 64;
 /// # Errors
 /// Where a field cannot be told in protocol buffers, or has no number; the text names it.
 pub fn learn<T: Served>() -> Result<Codec, String> {
+    if let Some(message) = access::message(&T::schema_name()) {
+        return Ok(Codec::of(message));
+    }
     let schema = schema::<T>();
     let mut learner = Learner {
         definitions: schema["components"]["schemas"].as_object(),

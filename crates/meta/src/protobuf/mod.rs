@@ -6,6 +6,7 @@
 //! `Deserialize` by [`learn`]. Bytes of an object travel in an [`envelope`]. See
 //! [Protobuf encoding in Kubernetes](https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding).
 
+mod access;
 pub mod envelope;
 pub mod known;
 mod lazy;

@@ -66,9 +66,7 @@ impl LabelSelector {
     /// The words of `labels.Parse`, which the server answers as 400.
     pub fn parse(selector: &str) -> Result<Self, String> {
         check_length(selector)?;
-        let mut requirements = parser::parse(selector)?;
-        requirements.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Self(requirements))
+        Ok(parser::parse(selector)?.into_iter().collect())
     }
 
     /// Whether an object with these labels is selected.
@@ -87,6 +85,14 @@ impl LabelSelector {
     #[must_use]
     pub fn requirements(&self) -> &[Requirement] {
         &self.0
+    }
+}
+
+impl FromIterator<Requirement> for LabelSelector {
+    fn from_iter<T: IntoIterator<Item = Requirement>>(requirements: T) -> Self {
+        let mut requirements: Vec<Requirement> = requirements.into_iter().collect();
+        requirements.sort_by(|a, b| a.key.cmp(&b.key));
+        Self(requirements)
     }
 }
 

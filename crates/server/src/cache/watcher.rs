@@ -46,7 +46,8 @@ impl Watcher {
         }
     }
 
-    fn take(&mut self, limit: usize) -> Result<(Vec<Arc<Change>>, Revision), Lagged> {
+    /// The changes that are there already.
+    pub(crate) fn take(&mut self, limit: usize) -> Result<(Vec<Arc<Change>>, Revision), Lagged> {
         let state = self.cache.read();
         if state.generation != self.generation {
             return Err(Lagged);

@@ -135,12 +135,3 @@ async fn what_the_administrator_gets_is_the_administrators() {
         served.stop().await;
     }
 }
-
-#[tokio::test]
-async fn impersonation_is_never_ignored() {
-    let served = Served::start(server()).await;
-    let answer =
-        served.send_with(&format!("GET {WIDGETS}"), &[("Impersonate-User", "jane")], "").await;
-    assert_eq!(answer.code, 400, "{}", answer.text());
-    served.stop().await;
-}

@@ -13,6 +13,7 @@ mod kinds;
 mod kube_rs;
 mod panic;
 mod protobuf;
+mod rbac;
 mod rest;
 mod scale;
 mod status;
