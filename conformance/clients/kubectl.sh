@@ -1,25 +1,28 @@
 #!/bin/bash
 # Rounds of kubectl against a hello.zeng.dev server, with each kubectl that is found.
 #
-#   kubectl.sh --server URL [--token T] [--ca FILE] [--namespace NS]
+#   kubectl.sh --server URL [--token T] [--ca FILE] [--namespace NS] [--also KUBECTL]
 #
-# KUBECTLS lists the programs; by default every kubectl.1.* beside kubectl, or else kubectl.
+# KUBECTLS lists the programs; by default every kubectl.1.* beside kubectl, or else kubectl. With --also
+# there is one more.
 # Prints a line per round and version, and exits with 1 if one failed.
 set -u
-server= token= ca= namespace=client-kubectl-$RANDOM
+server= token= ca= also= namespace=client-kubectl-$RANDOM
 while [ $# -gt 1 ]; do
 	case $1 in
 	--server) server=$2 ;;
 	--token) token=$2 ;;
 	--ca) ca=$2 ;;
 	--namespace) namespace=$2 ;;
+	--also) also=$(readlink -f "$2") ;;
 	*) echo "unknown option $1" >&2; exit 2 ;;
 	esac
 	shift 2
 done
 [ -n "$server" ] || { echo "--server is required" >&2; exit 2; }
-found=$(readlink -f "$(command -v kubectl)")
-KUBECTLS=${KUBECTLS:-$(ls "$(dirname "$found")"/kubectl.1.* 2>/dev/null || echo "$found")}
+found=$(command -v kubectl) && found=$(readlink -f "$found")
+[ -n "$found$also" ] || { echo "there is no kubectl" >&2; exit 2; }
+KUBECTLS="${KUBECTLS:-$([ -z "$found" ] || ls "$(dirname "$found")"/kubectl.1.* 2>/dev/null || echo "$found")} $also"
 # Without any credential kubectl would ask the terminal for one.
 token=${token:-none}
 

@@ -41,7 +41,7 @@ pub trait Shown {
 
 impl Shown for str {
     fn shown(&self) -> String {
-        format!("{self:?}")
+        crate::json::quote(self)
     }
 }
 

@@ -4,7 +4,7 @@
 //! `details` and often on the words of its `message`. See the
 //! [API conventions](https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#response-status-kind).
 
-use crate::field::FieldErrors;
+use crate::{field::FieldErrors, json::quote};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -180,7 +180,7 @@ impl Status {
     /// 404: the object does not exist.
     #[must_use]
     pub fn not_found(on: &GroupResource, name: &str) -> Self {
-        Self::new(404, Reason::NotFound, format!("{on} {name:?} not found")).about(on, name)
+        Self::new(404, Reason::NotFound, format!("{on} {} not found", quote(name))).about(on, name)
     }
 
     /// 404: there is no such path below an API group.
@@ -213,14 +213,14 @@ impl Status {
     /// 409: the object to be created exists.
     #[must_use]
     pub fn already_exists(on: &GroupResource, name: &str) -> Self {
-        let message = format!("{on} {name:?} already exists");
+        let message = format!("{on} {} already exists", quote(name));
         Self::new(409, Reason::AlreadyExists, message).about(on, name)
     }
 
     /// 409: the object is not as the request supposes it to be.
     #[must_use]
     pub fn conflict(on: &GroupResource, name: &str, why: impl fmt::Display) -> Self {
-        let message = format!("Operation cannot be fulfilled on {on} {name:?}: {why}");
+        let message = format!("Operation cannot be fulfilled on {on} {}: {why}", quote(name));
         Self::new(409, Reason::Conflict, message).about(on, name)
     }
 
@@ -243,7 +243,7 @@ impl Status {
     /// 422: the object breaks rules of its kind; every finding becomes a cause.
     #[must_use]
     pub fn invalid(group: &str, kind: &str, name: &str, errors: &FieldErrors) -> Self {
-        let message = format!("{} {name:?} is invalid: {errors}", qualified(kind, group));
+        let message = format!("{} {} is invalid: {errors}", qualified(kind, group), quote(name));
         let mut status = Self::new(422, Reason::Invalid, message);
         status.details = Some(Details {
             name: name.to_owned(),
@@ -280,7 +280,7 @@ impl Status {
         let message = if name.is_empty() {
             format!("{on} is forbidden: {why}")
         } else {
-            format!("{on} {name:?} is forbidden: {why}")
+            format!("{on} {} is forbidden: {why}", quote(name))
         };
         Self::new(403, Reason::Forbidden, message).about(on, name)
     }

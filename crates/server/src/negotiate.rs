@@ -6,7 +6,7 @@
 
 use crate::request::{query_flag, query_value};
 use http::HeaderMap;
-use http::header::{ACCEPT, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use pintle_meta::Status;
 use pintle_meta::protobuf::LazyCodec;
 
@@ -120,9 +120,28 @@ const HANDLER_MESSAGE: &str = "only the following media types are accepted: appl
 /// More clauses than this are not looked at.
 const ACCEPT_CLAUSES_MAX: usize = 64;
 
-/// Refuses what the router refuses: no media type of the list is one that any handler serves.
-/// `streams` is whether the path may be watched.
-pub(crate) fn route(headers: &HeaderMap, streams: bool) -> Result<(), Status> {
+/// Whether a body is a patch by its media type.
+pub(crate) fn is_patch(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/json-patch+json"
+            | "application/merge-patch+json"
+            | "application/strategic-merge-patch+json"
+            | "application/apply-patch+yaml"
+    )
+}
+
+/// Refuses what the router refuses: a body of which no media type is that of a patch, and an answer
+/// of which no media type is one that any handler serves.
+pub(crate) fn route(headers: &HeaderMap, verb: &str) -> Result<(), Status> {
+    if verb == "patch" {
+        let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let mut types = sent.unwrap_or_default().split(',');
+        if !types.any(|one| is_patch(one.split(';').next().unwrap_or_default().trim())) {
+            let refused = Status::unsupported_media_type("415: Unsupported Media Type");
+            return Err(refused.with_empty_details());
+        }
+    }
     let Some(accept) = accept(headers) else { return Ok(()) };
     let known = |clause: &str| {
         let media = clause.split(';').next().unwrap_or_default().trim();
@@ -131,6 +150,7 @@ pub(crate) fn route(headers: &HeaderMap, streams: bool) -> Result<(), Status> {
     if accept.split(',').take(ACCEPT_CLAUSES_MAX).any(known) {
         return Ok(());
     }
+    let streams = matches!(verb, "list" | "watch");
     let message = format!("{ROUTE_MESSAGE}{}", if streams { STREAMS } else { "" });
     Err(Status::not_acceptable(message).with_empty_details())
 }
@@ -269,7 +289,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
         let offer = Offer { transforms: Transforms::All, kind };
-        let got = route(&headers, true).and_then(|()| format(&headers, &[], offer));
+        let got = route(&headers, "list").and_then(|()| format(&headers, &[], offer));
         let got = got.map(|f| (f.media, f.transform)).map_err(|status| status.code);
         assert_eq!(got, want, "{accept}");
     }

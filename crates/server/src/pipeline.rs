@@ -191,8 +191,7 @@ async fn resource_found(
     };
     let kind = resource.wire_kind(version, at.subresource.as_deref());
     let offer = Offer { transforms, kind: Some(kind) };
-    let streams = asked.parts.method == Method::GET && at.name.is_none();
-    let format = match negotiate::route(&asked.parts.headers, streams)
+    let format = match negotiate::route(&asked.parts.headers, asked.verb)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, offer))
     {
         Ok(format) => format,

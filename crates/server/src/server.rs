@@ -135,7 +135,7 @@ impl Server {
         let clock = Clock::system();
         let places = options.places(&self.name)?;
         let storage = options.storage_address()?;
-        let storage = self.storages.open(storage.as_deref(), &places.data_folder, &clock).await?;
+        let storage = self.storages.open(storage.as_deref(), &places.data_folder).await?;
         let listener = serve::bind(options.address()).await?;
         let address = listener.local_addr()?;
         let delegation = Delegation::of(&options.delegation).await?;

@@ -1,6 +1,5 @@
 //! Which storage a server uses: what the command line names, among those that the author offers.
 
-use crate::clock::Clock;
 use pintle_storage::{Backend, Memory, Storage};
 use std::io;
 use std::path::Path;
@@ -27,13 +26,12 @@ impl Storages {
         &self,
         address: Option<&str>,
         folder: &Path,
-        clock: &Clock,
     ) -> io::Result<Arc<dyn Storage>> {
         if let Some(storage) = &self.fixed {
             return Ok(Arc::clone(storage));
         }
         let Some((backend, address)) = self.choose(address, folder)? else {
-            return Ok(Arc::new(memory(clock)));
+            return Ok(Arc::new(Memory::new()));
         };
         backend
             .open(&address)
@@ -76,13 +74,6 @@ impl Storages {
     }
 }
 
-/// A memory whose revisions are greater than those of every process before: a client that goes on
-/// with the version it knew is told that it must list again.
-fn memory(clock: &Clock) -> Memory {
-    let micros = clock.now().as_microsecond();
-    Memory::starting_at(u64::try_from(micros).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +107,7 @@ mod tests {
             ],
         };
         let check = async |address: Option<&str>, want: &str| {
-            let got = storages.open(address, Path::new("/d"), &Clock::system()).await;
+            let got = storages.open(address, Path::new("/d")).await;
             let got = got.map_or_else(|error| error.to_string(), |it| format!("{it:?}"));
             assert!(got.contains(want), "{address:?}: {got}");
         };

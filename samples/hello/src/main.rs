@@ -16,8 +16,7 @@ struct DisallowFoo;
 #[async_trait]
 impl Admission for DisallowFoo {
     async fn validate(&self, at: &Attributes<'_>, _: Option<&dyn Object>) -> Result<(), Status> {
-        let namespace = at.request.namespace.as_str();
-        if at.operation == Operation::Create && namespace == "kube-system" {
+        if at.operation == Operation::Create && at.request.namespace == "kube-system" {
             return Err(at.forbidden(
                 "namespace/kube-system is not permitted, please change the resource namespace",
             ));

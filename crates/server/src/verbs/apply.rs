@@ -113,19 +113,14 @@ fn read(cx: &Context) -> Result<Configuration, Status> {
 
 /// Does about repeated fields what the client has asked for, once all else is well.
 fn report(cx: &Context, config: &Configuration) -> Result<(), Status> {
-    let lines = config.found.iter().flat_map(|one| {
-        let text = one.to_string();
-        let text = text.strip_prefix("yaml: unmarshal errors:\n").unwrap_or(&text);
-        text.split('\n').map(|line| line.trim().to_owned()).collect::<Vec<_>>()
-    });
+    let found: Vec<String> = config.found.iter().map(ToString::to_string).collect();
     match config.options.field_validation.unwrap_or_default() {
-        FieldValidation::Strict if !config.found.is_empty() => {
-            let found: Vec<String> = config.found.iter().map(ToString::to_string).collect();
+        FieldValidation::Strict if !found.is_empty() => {
             let why = format!("error strict decoding YAML: {}", found.join(", "));
             return Err(Status::bad_request(why));
         }
         FieldValidation::Strict | FieldValidation::Ignore => {}
-        FieldValidation::Warn => lines.for_each(|text| cx.warn(text)),
+        FieldValidation::Warn => found.iter().for_each(|text| body::warn(cx, text)),
     }
     Ok(())
 }
@@ -162,6 +157,13 @@ fn applied(
         }
         _ => read_back(cx, Expected::object(cx), object, options)?,
     };
+    if stored.is_none() && !object.uid().is_empty() {
+        let uid = object.uid();
+        let why = format!(
+            "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        );
+        return Err(Status::conflict(&cx.group_resource(), &cx.request.name, why));
+    }
     create::own_namespace(cx, object.meta_mut())?;
     update::check_name(cx, object.as_ref())?;
     object.meta_mut().managed_fields = Some(owners).filter(|owners| !owners.is_empty());

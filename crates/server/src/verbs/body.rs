@@ -122,9 +122,15 @@ pub(super) fn report(
             return Err(expected.cannot(format_args!("strict decoding error: {list}")));
         }
         FieldValidation::Strict | FieldValidation::Ignore => {}
-        FieldValidation::Warn => texts.into_iter().for_each(|text| cx.warn(text)),
+        FieldValidation::Warn => texts.iter().for_each(|text| warn(cx, text)),
     }
     Ok(())
+}
+
+/// Warns of a finding; one of the YAML reader is a heading and lines, each of which is a warning.
+pub(super) fn warn(cx: &Context, finding: &str) {
+    let lines = finding.strip_prefix("yaml: unmarshal errors:\n").unwrap_or(finding);
+    lines.split('\n').for_each(|line| cx.warn(line.trim()));
 }
 
 fn is_yaml(cx: &Context) -> bool {

@@ -20,6 +20,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
         protobuf: &action.body.protobuf,
     };
     let mut body = body::object(cx, expected, options.field_validation)?;
+    create::wipe_metadata(body.meta_mut());
     create::own_namespace(cx, body.meta_mut())?;
     check_name(cx, action, body.as_ref())?;
     let manager = fields::manager(cx, &options.field_manager);
@@ -34,7 +35,8 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     let object = store.decode(&entry)?;
     let call = AnyCall { object, json, request: cx.request.clone() };
     let answer = action.call.call(call, body).await?;
-    let encoded = (action.body.encode)(answer.as_ref(), None);
+    let version = answer.meta().resource_version.as_deref().and_then(|text| text.parse().ok());
+    let encoded = (action.body.encode)(answer.as_ref(), version);
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
     Ok(Reply::Other { code: 201, json, protobuf: action.body.protobuf.clone() })
 }

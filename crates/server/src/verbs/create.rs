@@ -150,7 +150,7 @@ pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
 }
 
 /// Takes out what a client cannot set, before anybody comes to own it.
-fn wipe_metadata(meta: &mut ObjectMeta) {
+pub(super) fn wipe_metadata(meta: &mut ObjectMeta) {
     meta.creation_timestamp = None;
     meta.deletion_timestamp = None;
     meta.deletion_grace_period_seconds = None;

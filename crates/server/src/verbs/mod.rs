@@ -25,7 +25,7 @@ use crate::shape::{Include, Shape};
 use crate::store::Store;
 use bytes::Bytes;
 use pintle_meta::validation::NameRule;
-use pintle_meta::{GroupResource, Object, Request, Status, VersionInfo};
+use pintle_meta::{GroupResource, Object, Request, Status, VersionInfo, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request for a resource, with everything that a verb may need.
@@ -114,7 +114,8 @@ impl Context {
         let name = &self.request.name;
         let why = NameRule::PathSegment.validate(name, false).join(";");
         if !why.is_empty() {
-            return Err(Status::bad_request(format!("Name parameter invalid: {name:?}: {why}")));
+            let name = json::quote(name);
+            return Err(Status::bad_request(format!("Name parameter invalid: {name}: {why}")));
         }
         self.check_key(&format!("/{name}"))
     }

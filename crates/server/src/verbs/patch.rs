@@ -4,6 +4,7 @@ use super::body::Expected;
 use super::replace::{Update, replace};
 use super::{Context, apply, create, fields, update};
 use crate::cache::Entry;
+use crate::negotiate::is_patch;
 use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
@@ -57,35 +58,17 @@ impl Patch {
     }
 }
 
-fn is_patch(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/json-patch+json"
-            | "application/merge-patch+json"
-            | "application/strategic-merge-patch+json"
-            | APPLY
-    )
-}
-
-/// The router takes a list of types of which one is right, the handler does not.
+/// The router takes a list of types of which one is right; a patch is of one type.
 fn check_media_type(cx: &Context) -> Result<(), Status> {
-    if is_patch(media_type(cx)) {
-        return Ok(());
-    }
-    let list = cx.content_type.as_deref().unwrap_or_default().split(',');
-    let mut list = list.map(|one| one.split(';').next().unwrap_or_default().trim());
-    if list.any(is_patch) {
-        return Err(Status::unsupported_media_type(
-            "the body of the request was in an unknown format - accepted media types include: \
-             application/json-patch+json, application/merge-patch+json, \
-             application/strategic-merge-patch+json, application/apply-patch+yaml",
-        ));
-    }
-    Err(unknown_format())
+    if is_patch(media_type(cx)) { Ok(()) } else { Err(unknown_format()) }
 }
 
 fn unknown_format() -> Status {
-    Status::unsupported_media_type("415: Unsupported Media Type").with_empty_details()
+    Status::unsupported_media_type(
+        "the body of the request was in an unknown format - accepted media types include: \
+         application/json-patch+json, application/merge-patch+json, \
+         application/strategic-merge-patch+json, application/apply-patch+yaml",
+    )
 }
 
 fn media_type(cx: &Context) -> &str {

@@ -25,6 +25,10 @@ const WATCH_TIME_MIN: Duration = Duration::from_secs(1800);
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// So long before its end a watch is told how far it is for the last time.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
+/// So long a watch from a revision that is still to come waits for it. A client ahead of this server
+/// has seen what it is about to see; one that is still ahead then has seen another storage, which was
+/// lost, and would wait for changes in vain.
+const AHEAD_WAIT: Duration = Duration::from_secs(5);
 /// How many changes are taken from the cache at a time.
 const CHANGES_AT_ONCE: usize = 512;
 /// Events are sent when so many bytes of them have been collected.
@@ -58,6 +62,7 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         let reached = store.freshen(ReadAt::Any).await?;
         (None, if version == 0 { reached } else { version })
     };
+    let doubt = (from > store.cache().revision()).then(|| Instant::now() + AHEAD_WAIT);
     check_format(cx)?;
     if cx.format.transform == Transform::PartialList {
         // As in Kubernetes: no object can be shown as a list, and the first one ends the watch.
@@ -82,7 +87,8 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         tell_initial_end: initial && options.allow_watch_bookmarks,
         api_version: cx.version().api_version.clone(),
         end,
-        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks))),
+        doubt,
+        timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks, doubt))),
         shutdown: cx.shutdown.clone(),
         first: true,
         over: false,
@@ -108,8 +114,9 @@ fn spread(cx: &Context) -> f64 {
     f64::from(cx.request.time.subsec_microsecond()) / 1000.0
 }
 
-fn next_wake(end: Instant, bookmarks: bool) -> Instant {
+fn next_wake(end: Instant, bookmarks: bool, doubt: Option<Instant>) -> Instant {
     let now = Instant::now();
+    let end = doubt.map_or(end, |doubt| doubt.min(end));
     if !bookmarks {
         return end;
     }
@@ -148,6 +155,8 @@ struct Watching {
     tell_initial_end: bool,
     api_version: String,
     end: Instant,
+    /// When a watch that is ahead of the storage is told so.
+    doubt: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     shutdown: Shutdown,
     first: bool,
@@ -196,9 +205,18 @@ impl Watching {
         if Instant::now() >= self.end {
             return None;
         }
-        self.seen = self.seen.max(self.watcher.seen());
-        self.bookmark(false, out);
-        let next = next_wake(self.end, self.bookmarks);
+        let reached = self.watcher.seen();
+        let doubted = self.doubt.take_if(|doubt| Instant::now() >= *doubt).is_some();
+        if doubted && reached < self.from {
+            self.over = true;
+            self.shape.error_event(&too_old(self.from, reached), out);
+            return Some(());
+        }
+        self.seen = self.seen.max(reached);
+        if !doubted && self.bookmarks {
+            self.bookmark(false, out);
+        }
+        let next = next_wake(self.end, self.bookmarks, self.doubt);
         self.timer.as_mut().reset(next);
         Some(())
     }

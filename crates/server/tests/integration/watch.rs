@@ -135,6 +135,23 @@ async fn initial_events_end_with_a_bookmark_that_says_so() {
 }
 
 #[tokio::test]
+async fn a_version_that_the_server_does_not_reach_has_expired() {
+    let served = Served::start(server()).await;
+    let newest: u64 = create(&served, widget("a", 1)).await.parse().unwrap();
+    // What is ahead of the server for long comes from a storage that was lost.
+    let path = format!("{WIDGETS}?watch=true&timeoutSeconds=20&resourceVersion={}", newest + 1000);
+    let mut events = served.watch(&path, &[]).await;
+    let event = events.next().await.expect("an event that says so");
+    let status = &event["object"];
+    assert_eq!((&event["type"], &status["code"]), (&"ERROR".into(), &410.into()), "{event}");
+    assert_eq!(status["reason"], "Expired");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.starts_with("too old resource version: "), "{message}");
+    assert_eq!(events.next().await, None);
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn the_end_of_the_server_ends_watches_in_order() {
     let served = Served::start(server()).await;
     let mut watches = Vec::new();
