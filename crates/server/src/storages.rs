@@ -33,10 +33,10 @@ impl Storages {
         let Some((backend, address)) = self.choose(address, folder)? else {
             return Ok(Arc::new(Memory::new()));
         };
-        backend
-            .open(&address)
-            .await
-            .map_err(|error| io::Error::other(format!("cannot use --storage={address}: {error}")))
+        backend.open(&address).await.map_err(|error| {
+            let address = without_password(&address);
+            io::Error::other(format!("cannot use --storage={address}: {error}"))
+        })
     }
 
     /// The backend for an address, and the whole of the address; `None` for memory.
@@ -69,8 +69,20 @@ impl Storages {
         let schemes = self.offered.iter().flat_map(|it| it.schemes());
         let known: Vec<String> = schemes.map(|scheme| format!("{scheme}:…")).collect();
         let known = [vec![MEMORY.to_owned()], known].concat().join(", ");
+        let address = without_password(address);
         let why = format!("invalid value '{address}' for --storage: known are {known}");
         io::Error::new(io::ErrorKind::InvalidInput, why)
+    }
+}
+
+/// An address as it may be shown: what is between the user and the host is nobody's business.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let password = rest[..end].rfind('@').and_then(|at| Some((rest[..at].find(':')?, at)));
+    match password {
+        Some((colon, at)) => format!("{scheme}://{}:***{}", &rest[..colon], &rest[at..]),
+        None => address.to_owned(),
     }
 }
 
@@ -115,6 +127,7 @@ mod tests {
         check(Some("near"), "--storage=near:/d/objects.db:").await;
         check(Some("near:x"), "--storage=near:x:").await;
         check(Some("farther://x"), "--storage=farther://x:").await;
+        check(Some("far://me:se:cr@t@h/d?a@b"), "--storage=far://me:***@h/d?a@b:").await;
         check(Some("memory"), "Memory").await;
         let known = "known are memory, far:…, farther:…, near:…";
         check(Some("far"), &format!("invalid value 'far' for --storage: {known}")).await;

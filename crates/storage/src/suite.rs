@@ -5,6 +5,7 @@
 //! asked with the empty key, which etcd does not know.
 
 mod compaction;
+mod concurrent;
 mod feed;
 mod reads;
 mod watches;
@@ -70,7 +71,8 @@ struct Case {
 }
 
 fn every_case() -> impl Iterator<Item = &'static Case> {
-    [writes::CASES, reads::CASES, compaction::CASES, watches::CASES].into_iter().flatten()
+    let all = [writes::CASES, reads::CASES, compaction::CASES, watches::CASES, concurrent::CASES];
+    all.into_iter().flatten()
 }
 
 /// Makes a table of async functions that take the store.

@@ -41,5 +41,6 @@ fn main() -> ExitCode {
         .kind(foos)
         .admit(DisallowFoo)
         .backend(pintle_etcd::Etcd)
+        .backend(pintle_sql::Sql)
         .run()
 }

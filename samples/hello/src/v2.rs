@@ -75,10 +75,8 @@ impl Hub for Foo {
     fn validate_update(&self, _: &Self, _: &mut FieldErrors) {}
 
     fn columns(table: &mut Columns<Self>) {
-        table
-            .column("Status", |foo| foo.status.as_ref().map_or("", |status| &status.phase).into())
-            .format("status")
-            .describe("status of where the Foo is in its lifecycle");
+        table.column("Status", |foo| foo.status.as_ref().map_or("", |it| &it.phase).into());
+        table.format("status").describe("status of where the Foo is in its lifecycle");
         table.age();
         table.wide("Message", |foo| (&foo.spec.config.msg).into());
         table.format("message").describe("foo message");

@@ -1,0 +1,138 @@
+//! What databases behind a link have in common: pools, time, and errors.
+
+use pintle_storage::{Error, Result};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::{Database, Pool};
+use std::io;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+/// How many connections a server has to a database: one writes, one cleans, the others read.
+const CONNECTIONS_MAX: u32 = 8;
+
+/// How long to wait for a connection that is free, or for a database that is not there.
+const CONNECTION_TIME: Duration = Duration::from_secs(3);
+
+/// How long a connection that nobody needs is kept. Databases end idle ones too, but later.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// How long a database may take for one operation.
+const OPERATION_TIME: Duration = Duration::from_secs(10);
+
+/// How long the start waits for a database. One that comes later is waited for in the background.
+const START_TIME: Duration = Duration::from_secs(5);
+
+/// For how long, in seconds, a server that stops in the middle of a transaction can keep the
+/// others from writing.
+pub(crate) const STUCK_SECONDS: u32 = 10;
+
+/// How many rows of the log one step of cleaning looks at.
+pub(crate) const CLEAN_REVISIONS: i64 = 1000;
+
+/// The name of the error for tables that are not for this version.
+pub(crate) fn newer(schema: i64) -> sqlx::Error {
+    let known = crate::database::SCHEMA;
+    let why = format!(
+        "it was written by a newer version of this program: its schema is {schema}, and {known} is \
+         the newest that is known here"
+    );
+    sqlx::Error::Configuration(why.into())
+}
+
+pub(crate) fn pool<DB: Database>() -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(CONNECTION_TIME)
+        .idle_timeout(IDLE_TIME)
+}
+
+/// A database's own opinion of its errors.
+pub(crate) trait Opinion: Database {
+    /// Whether the same request may succeed later.
+    fn is_temporary(error: &dyn sqlx::error::DatabaseError) -> bool;
+}
+
+/// A pool whose database gets its tables when it is first reached.
+#[derive(Debug)]
+pub(crate) struct Remote<DB: Database> {
+    pub pool: Pool<DB>,
+    prepared: OnceCell<()>,
+}
+
+impl<DB: Opinion> Remote<DB> {
+    pub(crate) fn new(pool: Pool<DB>) -> Self {
+        Self { pool, prepared: OnceCell::new() }
+    }
+
+    /// A connection to a database that has its tables.
+    pub(crate) async fn connection<F>(
+        &self,
+        prepare: impl FnOnce(PoolConnection<DB>) -> F + Send,
+    ) -> Result<PoolConnection<DB>>
+    where
+        F: Future<Output = Result<(), sqlx::Error>> + Send,
+    {
+        let prepared = self.prepared.get_or_try_init(|| async {
+            let connection = self.pool.acquire().await.map_err(failed::<DB>)?;
+            let done = timeout(OPERATION_TIME, prepare(connection)).await;
+            done.map_err(late)?.map_err(failed::<DB>)
+        });
+        prepared.await?;
+        self.pool.acquire().await.map_err(failed::<DB>)
+    }
+}
+
+/// Waits for an operation on a connection, and for no longer than a database may take.
+pub(crate) async fn in_time<DB: Opinion, T>(
+    mut connection: PoolConnection<DB>,
+    work: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
+) -> Result<T> {
+    let answer = timeout(OPERATION_TIME, work(&mut *connection)).await;
+    match answer {
+        Ok(answer) => answer.map_err(failed::<DB>),
+        Err(error) => {
+            // What it would answer now nobody could tell from the answer to the next question.
+            drop(connection.detach());
+            Err(late(error))
+        }
+    }
+}
+
+fn late(_: tokio::time::error::Elapsed) -> Error {
+    Error::Unavailable(format!("the database does not answer in {OPERATION_TIME:?}").into())
+}
+
+pub(crate) fn failed<DB: Opinion>(error: sqlx::Error) -> Error {
+    let temporary = match &error {
+        sqlx::Error::Database(told) => DB::is_temporary(told.as_ref()),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    };
+    match temporary {
+        true => Error::Unavailable(error.into()),
+        false => Error::Internal(error.into()),
+    }
+}
+
+/// What the first try to reach a database means for the start of a server: one that is not there is
+/// waited for, one that refuses is told of.
+pub(crate) async fn first_contact(contact: impl Future<Output = Result<()>>) -> io::Result<()> {
+    let error = match timeout(START_TIME, contact).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(Error::Internal(cause))) => {
+            let why = cause.to_string().replace('\n', " ");
+            let why = why.strip_prefix("error with configuration: ").unwrap_or(&why).to_owned();
+            return Err(io::Error::other(why));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer in {START_TIME:?}"),
+    };
+    tracing::warn!(error, "the database cannot be reached yet and is waited for");
+    Ok(())
+}
