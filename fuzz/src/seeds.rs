@@ -302,3 +302,24 @@ pub(crate) const MESSAGES: &[&str] = &[
 pub(crate) const OBJECTS: &[&str] = &[OBJECT];
 
 const OBJECT: &str = r#"{"apiVersion":"fuzz.example/v1","kind":"Thing","metadata":{"name":"a-b.c","generateName":"x-","namespace":"default","labels":{"example.com/a":"b"},"annotations":{"n":"v"},"finalizers":["example.com/f"],"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"p","uid":"u","controller":true}],"creationTimestamp":"2026-01-01T00:00:00Z","resourceVersion":"3","managedFields":[{"manager":"m","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:a":{}}}]},"spec":{"image":"i","config":{"msg":"m"},"env":[{"name":"a","value":"b"}],"tags":["t"],"replicas":3,"ratio":0.5},"status":{"phase":"P"}}"#;
+
+/// Schemas with rules, and objects by them.
+pub(crate) const RULES: &[&str] = &[
+    "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":1,\"default\":2}}}\0{\"a\":0}",
+    "{\"type\":\"object\",\"x-kubernetes-validations\":[{\"rule\":\"self.a.all(x, x > 1)\"}],\"properties\":{\"a\":\
+     {\"type\":\"array\",\"items\":{\"type\":\"integer\"}}}}\0{\"a\":[1,2]}",
+    "{\"type\":\"string\",\"pattern\":\"^a+$\",\"oneOf\":[{\"enum\":[\"a\"]},{\"maxLength\":1}]}\0\"aa\"",
+];
+
+/// Values for rules, and what was before them.
+pub(crate) const RULE_VALUES: &[&str] = &[
+    "{\"spec\":{\"text\":\"abc\",\"pattern\":\"b\",\"port\":\"1Gi\",\"list\":[1,2,3]}}\0{\"spec\":{\"text\":\"x\"}}",
+    "{\"spec\":{\"text\":\"https://h:80/a\",\"when\":\"2020-01-01T00:00:00Z\",\"wait\":\"1h\",\"list\":[]}}",
+    "{\"spec\":{\"text\":\"10.0.0.0/8\",\"pattern\":\"(\",\"port\":5}}",
+];
+
+/// Scales, and objects that have them.
+pub(crate) const SCALES: &[&str] = &[
+    "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"Scale\",\"metadata\":{},\"spec\":{\"replicas\":3}}\0\
+     {\"spec\":{\"replicas\":1},\"status\":{\"replicas\":1,\"selector\":\"a=b\"}}",
+];

@@ -5,6 +5,7 @@ mod formats;
 mod objects;
 mod patches;
 mod protobuf;
+mod rules;
 mod selecting;
 mod thing;
 
@@ -37,6 +38,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "schema", run: fields::schema, seeds: seeds::SCHEMAS },
     Target { name: "apply", run: fields::apply, seeds: seeds::APPLIES },
     Target { name: "update", run: fields::update, seeds: seeds::APPLIES },
+    Target { name: "rules", run: rules::rules, seeds: seeds::RULES },
+    Target { name: "rule_values", run: rules::values, seeds: seeds::RULE_VALUES },
+    Target { name: "scale", run: rules::scale, seeds: seeds::SCALES },
     Target { name: "protobuf", run: protobuf::protobuf, seeds: seeds::MESSAGES },
     Target { name: "object", run: objects::object, seeds: seeds::OBJECTS },
 ];

@@ -4,6 +4,10 @@
 //! other version says how it becomes the hub and how it is made from it. Both traits show all their
 //! methods on one page and have a default for each but the conversion.
 
+mod declared;
+
+pub use declared::schema;
+
 use crate::columns::{Columns, Table};
 use crate::decode::{self, Decoded};
 use crate::encode::{self, Encoded};
@@ -12,11 +16,13 @@ use crate::object::{Object, Served, is_namespaced};
 use crate::protobuf::LazyCodec;
 use crate::request::Request;
 use crate::scale::ScalePaths;
+use crate::schema::Rules;
 use crate::validation::NameRule;
+use declared::{declared_schema, has_status, scale, selectable};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion;
 use kube_core::CustomResourceExt;
-use schemars::generate::SchemaSettings;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A kind in the version that the storage, the hooks and the other versions meet at.
 ///
@@ -84,6 +90,17 @@ pub trait Hub: Served {
         false
     }
 
+    /// Whether what the schema asks for beyond the types of fields is asked of every object: ranges,
+    /// lengths, patterns, enumerations, formats, required fields, and rules in CEL.
+    ///
+    /// An object is checked before [`validate`](Hub::validate), in the words that Kubernetes has for
+    /// custom resources. An older version is checked by its own schema too, when a client writes in
+    /// it. What an update leaves as it was is not held against it.
+    #[must_use]
+    fn checks_schema() -> bool {
+        true
+    }
+
     /// Whether the server counts `metadata.generation`: 1 for a new object, one more for each write
     /// that changes anything but the metadata and the status.
     ///
@@ -149,6 +166,10 @@ pub struct KindInfo {
     pub allows_create_on_update: bool,
     /// See [`Hub::counts_generation`].
     pub counts_generation: bool,
+    /// See [`Hub::checks_schema`].
+    pub checks_schema: bool,
+    /// Rules in the schemas that can never be checked; such a kind must not be served.
+    pub problems: Vec<String>,
 }
 
 /// One version of a kind with its type out of view.
@@ -162,6 +183,10 @@ pub struct VersionInfo {
     pub has_status: bool,
     /// Where the numbers of the `scale` subresource are, if the type has one.
     pub scale: Option<ScalePaths>,
+    /// What the schema asks for beyond the types of fields, if anything.
+    pub rules: Option<Arc<Rules>>,
+    /// The fields that a field selector may name beside those of the metadata, `spec.color`.
+    pub selectable: Vec<String>,
     /// An object of this version as a hub object, with defaults.
     pub decode: fn(Value) -> Result<Decoded, decode::Error>,
     /// An object of this version as a hub object, as it is: without defaults.
@@ -207,6 +232,8 @@ impl KindInfo {
         kind.short_names = names.short_names.unwrap_or_default();
         kind.categories = names.categories.unwrap_or_default();
         kind.versions = vec![hub_version::<K>(&declared.versions)];
+        kind.versions[0].schema = declared_schema::<K>;
+        kind.compile_rules(&declared.versions);
         kind
     }
 
@@ -236,6 +263,24 @@ impl KindInfo {
             allows_unconditional_update: K::allows_unconditional_update(),
             allows_create_on_update: K::allows_create_on_update(),
             counts_generation: K::counts_generation(),
+            checks_schema: K::checks_schema(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Compiles the rules of the version that was added last.
+    fn compile_rules(&mut self, declared: &[CustomResourceDefinitionVersion]) {
+        let Some(version) = self.versions.last_mut().filter(|_| self.checks_schema) else { return };
+        let schema = declared.iter().find_map(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
+        let schema = serde_json::to_value(schema).unwrap_or_default();
+        match Rules::compile(&schema) {
+            Ok(rules) if rules.is_empty() => {}
+            Ok(rules) => version.rules = Some(Arc::new(rules)),
+            Err(problems) => {
+                let kind = format!("{} {}", version.api_version, self.kind);
+                let problems = problems.into_iter().map(|problem| format!("{kind}: {problem}"));
+                self.problems.extend(problems);
+            }
         }
     }
 
@@ -247,6 +292,8 @@ impl KindInfo {
             api_version: V::api_version(&()).into_owned(),
             has_status: has_status(&declared),
             scale: scale(&declared),
+            rules: None,
+            selectable: selectable(&declared),
             decode: |value| {
                 let (mut object, unknown) = decode::typed::<V>(value)?;
                 object.set_defaults();
@@ -260,9 +307,10 @@ impl KindInfo {
                 encode::encode(&object, &V::kind(&()), &V::api_version(&()), revision)
             },
             zero: zero::<V>,
-            schema: schema::<V>,
+            schema: declared_schema::<V>,
             protobuf: LazyCodec::of::<V>(),
         });
+        self.compile_rules(&declared);
     }
 
     /// The version that the storage and the hooks see.
@@ -284,6 +332,8 @@ fn hub_version<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> VersionI
         api_version: K::api_version(&()).into_owned(),
         has_status: has_status(declared),
         scale: scale(declared),
+        rules: None,
+        selectable: selectable(declared),
         decode: |value| {
             let (mut object, unknown) = decode::typed::<K>(value)?;
             object.set_defaults();
@@ -331,37 +381,10 @@ pub fn of_mut<T: Served>(object: &mut dyn Object) -> &mut T {
     object.downcast_mut().expect("hooks get objects of their own kind")
 }
 
-fn has_status(declared: &[CustomResourceDefinitionVersion]) -> bool {
-    declared.iter().any(|v| v.subresources.as_ref().is_some_and(|sub| sub.status.is_some()))
-}
-
-fn scale(declared: &[CustomResourceDefinitionVersion]) -> Option<ScalePaths> {
-    let found = declared.iter().find_map(|v| v.subresources.as_ref()?.scale.as_ref());
-    found.map(ScalePaths::new)
-}
-
 /// An object of a type with nothing set, as JSON: what a write is compared with that creates one.
 #[must_use]
 pub fn zero<T: Served>() -> Value {
     let object = decode::typed::<T>(Value::Object(serde_json::Map::new()));
     let zero = object.ok().and_then(|(object, _)| serde_json::to_value(object).ok());
     zero.unwrap_or_default()
-}
-
-/// The JSON schema of a type as the OpenAPI documents and the patch engines take it.
-///
-/// kube-derive describes a kind as "Auto-generated derived type"; what its author wrote about it
-/// stands on the spec and is taken from there.
-#[must_use]
-pub fn schema<T: Served>() -> Value {
-    let settings = SchemaSettings::openapi3();
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
-    let generated = schema["description"].as_str().is_some_and(|d| d.starts_with("Auto-generated"));
-    if generated {
-        let spec = schema["properties"]["spec"]["$ref"].as_str().unwrap_or_default();
-        let pointer = spec.trim_start_matches('#');
-        let written = schema.pointer(pointer).and_then(|spec| spec.get("description")).cloned();
-        schema["description"] = written.unwrap_or_else(|| Value::String(String::new()));
-    }
-    schema
 }

@@ -4,6 +4,11 @@
 //! Kubernetes has for names, labels, selectors, patches and formats. The crate `pintle` serves
 //! them; most users depend on that one and find what they need re-exported there.
 
+#[cfg(feature = "cel")]
+mod cel;
+#[cfg(not(feature = "cel"))]
+#[path = "no_cel.rs"]
+mod cel;
 pub mod columns;
 pub mod continue_token;
 pub mod decode;
@@ -17,10 +22,12 @@ pub mod object;
 pub mod options;
 pub mod patch;
 pub mod protobuf;
+pub mod quantity;
 pub mod rbac;
 pub mod request;
 pub mod reviews;
 pub mod scale;
+pub mod schema;
 pub mod selector;
 pub mod status;
 pub mod validation;

@@ -204,6 +204,11 @@ impl<K> From<Kind<K>> for Registration {
 }
 
 impl Registration {
+    /// Why the kind cannot be served, if it cannot.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &str> {
+        self.kind.problems.iter().map(String::as_str)
+    }
+
     /// The resource, with its store where it has one.
     pub(crate) fn into_resource(
         self,

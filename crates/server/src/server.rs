@@ -130,8 +130,13 @@ impl Server {
     /// and for tests.
     ///
     /// # Errors
-    /// Where the address cannot be listened on, or a file cannot be read or written.
+    /// Where the address cannot be listened on, a file cannot be read or written, or the schema of a
+    /// kind has a rule that cannot be read.
     pub async fn start(self, options: &Options) -> io::Result<Running> {
+        let problems: Vec<&str> = self.kinds.iter().flat_map(Registration::problems).collect();
+        if !problems.is_empty() {
+            return Err(io::Error::other(problems.join("; ")));
+        }
         let clock = Clock::system();
         let places = options.places(&self.name)?;
         let storage = options.storage_address()?;

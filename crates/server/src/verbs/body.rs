@@ -6,6 +6,7 @@ use pintle_meta::decode::{self, Decoded};
 use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::options::FieldValidation;
 use pintle_meta::protobuf::{LazyCodec, envelope, known};
+use pintle_meta::schema::Rules;
 use pintle_meta::{Object, Status, yaml};
 use serde_json::Value;
 
@@ -16,6 +17,8 @@ pub(super) struct Expected<'a> {
     pub api_version: &'a str,
     pub decode: fn(Value) -> Result<Decoded, decode::Error>,
     pub protobuf: &'a LazyCodec,
+    /// What the schema asks for beyond the types of fields.
+    pub rules: Option<&'a Rules>,
 }
 
 impl<'a> Expected<'a> {
@@ -27,7 +30,26 @@ impl<'a> Expected<'a> {
             api_version: &version.api_version,
             decode: version.decode,
             protobuf: &version.protobuf,
+            rules: version.rules.as_deref(),
         }
+    }
+
+    /// Reads a value as an object, with the defaults of the schema filled in. What is wrong comes in
+    /// the words of the schema where it has some, and else in those of `cannot`.
+    pub(super) fn read(
+        &self,
+        mut value: Value,
+        cannot: impl FnOnce(decode::Error) -> Status,
+    ) -> Result<Decoded, Status> {
+        let Some(rules) = self.rules else { return (self.decode)(value).map_err(cannot) };
+        rules.fill(&mut value);
+        let found = rules.undecodable(&value);
+        let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
+        (self.decode)(value).map_err(|error| match found.is_empty() {
+            true => cannot(error),
+            false => Status::invalid(group, self.kind, &name, &found),
+        })
     }
 
     fn version(&self) -> &'a str {
@@ -79,8 +101,7 @@ pub(super) fn from_parsed(
         look_through(cx, expected, parsed, find, validation)?;
         return Err(mismatch);
     }
-    let Decoded { object, unknown } =
-        (expected.decode)(parsed.value).map_err(|e| expected.cannot(e))?;
+    let Decoded { object, unknown } = expected.read(parsed.value, |e| expected.cannot(e))?;
     if !(unknown.is_empty() && parsed.duplicates.is_empty()) {
         report(cx, expected, &find(&unknown, &parsed.duplicates), validation)?;
     }
@@ -103,7 +124,9 @@ fn look_through(
     let Some(version) = cx.resource.kind.versions.iter().find(|v| v.api_version == sent) else {
         return Ok(());
     };
-    let sent = Expected { api_version: &version.api_version, decode: version.decode, ..expected };
+    let rules = version.rules.as_deref();
+    let sent =
+        Expected { api_version: &version.api_version, decode: version.decode, rules, ..expected };
     let Decoded { unknown, .. } = (sent.decode)(parsed.value).map_err(|e| sent.cannot(e))?;
     report(cx, sent, &find(&unknown, &parsed.duplicates), validation)
 }

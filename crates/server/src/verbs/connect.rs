@@ -18,6 +18,7 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
         api_version: &action.body.api_version,
         decode: action.body.decode,
         protobuf: &action.body.protobuf,
+        rules: None,
     };
     let mut body = body::object(cx, expected, options.field_validation)?;
     create::wipe_metadata(body.meta_mut());

@@ -1,7 +1,7 @@
 //! POST to a collection.
 
 use super::body::{self, Expected};
-use super::{Context, fields};
+use super::{Context, fields, rules};
 use crate::admission::Operation;
 use crate::names;
 use crate::reply::Reply;
@@ -172,6 +172,7 @@ fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
 fn validate(cx: &Context, object: &dyn Object) -> Result<(), Status> {
     let kind: &KindInfo = &cx.resource.kind;
     let mut errors = FieldErrors::new();
+    rules::check(cx, object, None, &mut errors)?;
     (kind.hooks.validate)(object, &mut errors);
     if errors.is_empty() {
         validate_object_meta(object.meta(), kind.namespaced, kind.name_rule, &mut errors);

@@ -12,6 +12,7 @@ mod list;
 mod own;
 mod patch;
 mod replace;
+mod rules;
 mod select;
 mod update;
 mod watch;

@@ -180,7 +180,8 @@ fn made_as<'a>(
         let (kind, version) = (text(kind), text(api_version));
         format!("no kind {kind:?} is registered for version {version:?}")
     })?;
-    Ok(Expected { api_version: &version.api_version, decode: version.decode, ..expected })
+    let rules = version.rules.as_deref();
+    Ok(Expected { api_version: &version.api_version, decode: version.decode, rules, ..expected })
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -281,8 +282,7 @@ fn patched(
         );
     }
     let expected = made_as(cx, patch, expected, &value).map_err(refused)?;
-    let Decoded { mut object, unknown } =
-        (expected.decode)(value).map_err(|why| refused(go_problem(&why)))?;
+    let Decoded { mut object, unknown } = expected.read(value, |why| refused(go_problem(&why)))?;
     let mut found = patch.findings().to_vec();
     let unknown = json::in_document_order(&[], &unknown, &[]);
     found.extend(unknown.iter().map(ToString::to_string));

@@ -1,6 +1,6 @@
 //! The loop behind every update: read, change, check, write if nothing came between.
 
-use super::{Context, create, fields};
+use super::{Context, create, fields, rules};
 use crate::admission::Operation;
 use crate::cache::Entry;
 use crate::registry::Subresource;
@@ -226,11 +226,7 @@ fn validate(
     let mut errors = FieldErrors::new();
     validate_object_meta(new.meta(), kind.namespaced, kind.name_rule, &mut errors);
     validate_object_meta_update(new.meta(), old.meta(), &mut errors);
-    if let Some(paths) = &cx.version().scale {
-        let encoded = (cx.version().encode)(new, None).map_err(|e| Status::internal(&e))?;
-        let value = serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
-        paths.validate(&value, &mut errors);
-    }
+    rules::check(cx, new, Some(old), &mut errors)?;
     // A status must be writable even where the rest breaks rules made since it was written.
     if !matches!(update.on, Some(Subresource::Status(_))) {
         (kind.hooks.validate_update)(new, old, &mut errors);

@@ -2,9 +2,12 @@
 
 use super::Context;
 use crate::cache::{Entry, mark, mark_of};
-use pintle_meta::Status;
 use pintle_meta::options::ListOptions;
 use pintle_meta::selector::{FieldSelector, LabelSelector, Operator};
+use pintle_meta::{KindInfo, Status};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A namespace, or all of them, and selectors.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub(super) struct Selection {
     pub prefix: String,
     labels: LabelSelector,
     fields: FieldSelector,
+    /// The kind and the version whose own fields are selected by, where some are.
+    of: Option<(Arc<KindInfo>, usize)>,
 }
 
 const KNOWN_FIELDS: [&str; 2] = ["metadata.name", "metadata.namespace"];
@@ -22,7 +27,9 @@ const KNOWN_FIELDS: [&str; 2] = ["metadata.name", "metadata.namespace"];
 impl Selection {
     /// The objects that the path and the options select.
     pub(super) fn new(cx: &Context, options: &ListOptions) -> Result<Self, Status> {
-        options.field_selector.check_known(&KNOWN_FIELDS).map_err(Status::bad_request)?;
+        let own = cx.version().selectable.iter().map(String::as_str);
+        let known: Vec<&str> = KNOWN_FIELDS.into_iter().chain(own).collect();
+        options.field_selector.check_known(&known).map_err(Status::bad_request)?;
         let mut fields = options.field_selector.clone();
         if !cx.request.name.is_empty() {
             // Only the old watch paths have a name here.
@@ -46,7 +53,10 @@ impl Selection {
             }
             _ => base.clone(),
         };
-        Ok(Self { base, prefix, labels: options.label_selector.clone(), fields })
+        let mut named = fields.terms().iter().map(|term| term.field.as_str());
+        let own = named.any(|field| !KNOWN_FIELDS.contains(&field));
+        let of = own.then(|| (Arc::clone(&cx.resource.kind), cx.version));
+        Ok(Self { base, prefix, labels: options.label_selector.clone(), fields, of })
     }
 
     /// Whether every object below the prefix is selected.
@@ -79,11 +89,31 @@ impl Selection {
 
     /// Whether an object below the prefix is selected.
     pub(super) fn matches(&self, entry: &Entry) -> bool {
-        self.labels.matches(|key| entry.label(key))
-            && self.fields.matches(|field| match field {
-                "metadata.name" => Some(entry.name()),
-                "metadata.namespace" => Some(entry.namespace()),
-                _ => None,
-            })
+        let own = |field: &str| match field {
+            "metadata.name" => Some(entry.name()),
+            "metadata.namespace" => Some(entry.namespace()),
+            _ => None,
+        };
+        if !self.labels.matches(|key| entry.label(key)) {
+            return false;
+        }
+        let Some((kind, version)) = &self.of else { return self.fields.matches(own) };
+        let value = entry.value(kind, *version).unwrap_or_default();
+        let mut texts = HashMap::new();
+        for term in self.fields.terms() {
+            texts.insert(term.field.as_str(), text_at(&value, &term.field));
+        }
+        let text = |field: &str| texts.get(field).map(String::as_str);
+        self.fields.matches(|field| own(field).or_else(|| text(field)))
+    }
+}
+
+/// The value of a field as a selector compares it; nothing is empty.
+fn text_at(object: &Value, field: &str) -> String {
+    let value = field.split('.').try_fold(object, |value, name| value.get(name));
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
+        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => String::new(),
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn expected(part: &Part) -> Expected<'_> {
         api_version: &part.body.api_version,
         decode: part.body.decode,
         protobuf: &part.body.protobuf,
+        rules: None,
     }
 }
 

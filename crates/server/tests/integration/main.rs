@@ -15,6 +15,7 @@ mod panic;
 mod protobuf;
 mod rbac;
 mod rest;
+mod rules;
 mod scale;
 mod status;
 mod versions;

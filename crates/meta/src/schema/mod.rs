@@ -1,0 +1,112 @@
+//! What a schema asks of a value beyond its type: defaults, ranges, lengths, patterns, enumerations,
+//! formats, what must be there, and rules in CEL.
+//!
+//! The schema is the structural one that kube-derive makes for a CustomResourceDefinition, and what
+//! is found is worded as Kubernetes words it for custom resources. See
+//! [specifying a structural schema](https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema).
+
+mod check;
+mod compile;
+mod default;
+mod format;
+mod node;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use format::Format;
+#[cfg(feature = "cel")]
+pub(crate) use format::{duration, is_uri};
+pub(crate) use node::{Kind, Node};
+
+use crate::field::FieldErrors;
+use serde_json::{Map, Value};
+
+/// How deep a schema may be nested.
+pub const MAX_DEPTH: usize = 64;
+/// How many problems of one object are told.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// The rules of one version of a kind, compiled once.
+#[derive(Debug, Default)]
+pub struct Rules {
+    root: Node,
+}
+
+impl Rules {
+    /// Compiles the rules of a structural schema.
+    ///
+    /// # Errors
+    /// Where the schema has a rule that can never be checked, for example a pattern or an expression
+    /// that cannot be read. All of them are told, with the place of each.
+    pub fn compile(schema: &Value) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let root = compile::node(schema, "", 0, &mut problems);
+        if problems.is_empty() { Ok(Self { root }) } else { Err(problems) }
+    }
+
+    /// Whether there is nothing to check and nothing to fill in.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.root.checks_below && !self.root.defaults_below
+    }
+
+    /// Fills in the defaults for what is not there. A `null` in a place that cannot be `null` is as
+    /// good as nothing.
+    pub fn fill(&self, value: &mut Value) {
+        default::fill(&self.root, value);
+    }
+
+    /// Finds what makes a value no object of the type, where the schema has better words for it than
+    /// the decoder: what is missing, unknown words of an enumeration, numbers that are too large.
+    ///
+    /// Finds nothing where a value is of another type than the schema says.
+    #[must_use]
+    pub fn undecodable(&self, value: &Value) -> FieldErrors {
+        let mut found = check::Found::default();
+        match value.as_object() {
+            Some(fields) if fields.get("spec").is_none_or(Value::is_null) => {
+                let mut fields = fields.clone();
+                fields.insert("spec".to_owned(), Value::Object(Map::new()));
+                check::object(&self.root, &Value::Object(fields), None, &mut found);
+            }
+            _ => check::object(&self.root, value, None, &mut found),
+        }
+        let metadata = value.get("metadata").is_none_or(|it| it.is_null() || it.is_object());
+        if !metadata || found.mistyped { FieldErrors::new() } else { found.errors }
+    }
+
+    /// Finds what is wrong with an object that replaces `old`, or is new.
+    ///
+    /// What an update leaves as it was is not held against it, so that a rule that was added later
+    /// does not stand in the way of other changes; see
+    /// [validation ratcheting](https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-ratcheting).
+    pub fn check(&self, new: &Value, old: Option<&Value>, errors: &mut FieldErrors) {
+        let root = &self.root;
+        let mut found = check::Found::default();
+        check::object(root, new, old, &mut found);
+        let blocked = found.errors.as_slice().iter().any(|error| blocks_rules(error.reason));
+        errors.extend(found.errors);
+        if root.expressions_below {
+            if blocked {
+                let why = "some validation rules were not checked because the object was invalid; \
+                           correct the existing errors to complete validation";
+                errors.invalid("<nil>", Value::Null, why);
+            } else {
+                crate::cel::check(root, new, old, errors);
+            }
+        }
+    }
+}
+
+/// Whether expressions cannot be trusted with an object that has such an error.
+fn blocks_rules(reason: &str) -> bool {
+    matches!(
+        reason,
+        "FieldValueNotSupported"
+            | "FieldValueRequired"
+            | "FieldValueTooLong"
+            | "FieldValueTooMany"
+            | "FieldValueTypeInvalid"
+    )
+}
