@@ -1,5 +1,6 @@
 //! Registration of kinds: where their types go out of view.
 
+use crate::at_rest::AtRest;
 use crate::options::StorageMediaType;
 use crate::part::{Action, Call, Part, StatusPart};
 use crate::registry::{Backing, Resource};
@@ -215,6 +216,7 @@ impl Registration {
         storage: &Arc<dyn Storage>,
         root: &str,
         media: StorageMediaType,
+        at_rest: Option<&AtRest>,
     ) -> Resource {
         let Self { mut kind, status, mut parts, mut actions, rest, protobuf } = self;
         if protobuf {
@@ -228,7 +230,7 @@ impl Registration {
             Some(rest) => Backing::Rest(rest),
             None => {
                 let (kind, storage) = (Arc::clone(&kind), Arc::clone(storage));
-                Backing::Store(Store::new(kind, storage, root, media))
+                Backing::Store(Store::new(kind, storage, root, media, at_rest))
             }
         };
         let typings = kind.versions.iter().map(|_| LazyTyping::new()).collect();

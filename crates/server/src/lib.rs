@@ -30,6 +30,7 @@
 //! given to [`Kind`] and [`Server`].
 
 mod admission;
+mod at_rest;
 mod authn;
 mod authz;
 mod body;

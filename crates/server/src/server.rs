@@ -1,6 +1,7 @@
 //! The server: what an author composes, and what then runs.
 
 use crate::admission::{Admission, Plugins};
+use crate::at_rest::AtRest;
 use crate::authn::{self, Authenticator};
 use crate::authz::{self, AccessReviews, Authorizer, Bootstrap, Place};
 use crate::cache::Cache;
@@ -167,8 +168,10 @@ impl Server {
         let (authenticator, following) =
             authn::set_up(options, &token, &delegation, &mut reloads).await?;
         let cluster = cluster(options, &delegation);
+        let at_rest = at_rest(options, &mut reloads)?;
         let (trigger, shutdown) = Shutdown::new();
-        let started = Started { storage, authenticator, cluster, clock, shutdown, address };
+        let started =
+            Started { storage, at_rest, authenticator, cluster, clock, shutdown, address };
         let (shared, tasks) = self.assemble(options, started);
         let feeds = tasks.caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
         let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
@@ -191,17 +194,19 @@ impl Server {
     fn assemble(self, options: &Options, started: Started) -> (Shared, Tasks) {
         let storage = started.storage;
         let root = options.etcd.root();
+        let media = options.stored.media_type;
+        let at_rest = started.at_rest.as_ref();
         let mut resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
-            .map(|kind| kind.into_resource(&storage, &root, options.stored.media_type))
+            .map(|kind| kind.into_resource(&storage, &root, media, at_rest))
             .map(Arc::new)
             .collect();
         let modes = options.authorization_modes(started.cluster.is_some());
         let paths = options.authorization.always_allow_paths.clone();
         let authorizers = [Authorizer::Masters, Authorizer::Paths(paths)];
         let authorizers = authorizers.into_iter().chain(started.cluster).collect();
-        let place = Place { storage: &storage, root: &root, media: options.stored.media_type };
+        let place = Place { storage: &storage, root: &root, media, at_rest };
         let access = authz::access(authorizers, modes, place, &resources, &started.clock);
         resources.extend(access.resources);
         let mut registry = Registry::default();
@@ -269,6 +274,7 @@ fn cluster(options: &Options, delegation: &Delegation) -> Option<Authorizer> {
 
 struct Started {
     storage: Arc<dyn Storage>,
+    at_rest: Option<AtRest>,
     authenticator: Authenticator,
     cluster: Option<Authorizer>,
     clock: Clock,
@@ -280,6 +286,17 @@ struct Started {
 struct Tasks {
     caches: Vec<Arc<Cache>>,
     bootstrap: Option<Bootstrap>,
+}
+
+/// What is sealed at rest, as a file says.
+fn at_rest(options: &Options, reloads: &mut Reloads) -> io::Result<Option<AtRest>> {
+    let Some(path) = &options.stored.encryption_config else { return Ok(None) };
+    let at_rest = AtRest::load(path)?;
+    if options.stored.reload_encryption_config {
+        let paths = vec![path.clone()];
+        reloads.watch("the encryption configuration", paths, at_rest.reloader(path));
+    }
+    Ok(Some(at_rest))
 }
 
 fn spawn(

@@ -3,6 +3,7 @@
 //! Reads come from the watch cache, writes go to the storage with the revision they expect. This is
 //! the only place where an error of the storage becomes one that a client sees.
 
+use crate::at_rest::{AtRest, Sealed};
 use crate::cache::{Broken, Cache, Corrupt, Entry, Key, Page, Query, Unreadable};
 use crate::options::StorageMediaType;
 use pintle_meta::options::ReadAt;
@@ -26,6 +27,8 @@ pub(crate) struct Store {
     cache: Arc<Cache>,
     prefix: String,
     media: StorageMediaType,
+    /// The storage once more, where its values are sealed.
+    sealed: Option<Arc<Sealed>>,
 }
 
 /// Where a read is answered from.
@@ -45,13 +48,19 @@ impl Store {
         storage: Arc<dyn Storage>,
         root: &str,
         media: StorageMediaType,
+        at_rest: Option<&AtRest>,
     ) -> Self {
         let within = root.rsplit('/').next().is_some_and(|last| last == kind.group);
         let group = if within { "" } else { &kind.group };
         let prefix = format!("{root}/{group}/{}/", kind.plural).replace("//", "/");
-        let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone());
         let resource = GroupResource { group: kind.group.clone(), resource: kind.plural.clone() };
-        Self { kind, resource, storage, cache, prefix, media }
+        let sealed = at_rest.map(|it| it.over(Arc::clone(&storage), resource.clone()));
+        let storage = match &sealed {
+            Some(sealed) => Arc::clone(sealed) as Arc<dyn Storage>,
+            None => storage,
+        };
+        let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone());
+        Self { kind, resource, storage, cache, prefix, media, sealed }
     }
 
     /// The cache that reads come from.
@@ -232,6 +241,13 @@ impl Store {
             Err(Error::Conflict(_)) => Ok(false),
             Err(error) => Err(self.failed("delete", error)),
         }
+    }
+
+    /// Whether an object has to be written although it does not change, because it is not sealed as
+    /// a new one would be.
+    pub(crate) async fn is_stale(&self, key: &str) -> Result<bool, Status> {
+        let Some(sealed) = &self.sealed else { return Ok(false) };
+        sealed.is_stale(&self.path(key)).await.map_err(|error| self.failed("get", error))
     }
 
     /// An object that was not stored, as an answer to a dry run; revision zero is not shown.

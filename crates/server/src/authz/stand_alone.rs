@@ -7,6 +7,7 @@ use super::rbac::{Rbac, Source};
 use super::reviews::{Question, Review};
 use super::{Authorizer, Authorizers};
 use crate::admission::Admission;
+use crate::at_rest::AtRest;
 use crate::clock::Clock;
 use crate::kinds::{Kind, Registration};
 use crate::options::{AuthorizationMode, StorageMediaType};
@@ -40,11 +41,12 @@ pub(crate) struct Place<'a> {
     pub storage: &'a Arc<dyn Storage>,
     pub root: &'a str,
     pub media: StorageMediaType,
+    pub at_rest: Option<&'a AtRest>,
 }
 
 impl Place<'_> {
     fn resource(self, kind: Registration) -> Arc<Resource> {
-        Arc::new(kind.into_resource(self.storage, self.root, self.media))
+        Arc::new(kind.into_resource(self.storage, self.root, self.media, self.at_rest))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::json::Json;
 use super::proto::Proto;
+use crate::at_rest;
 use crate::options::StorageMediaType;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -112,6 +113,9 @@ impl std::error::Error for Corrupt {}
 /// Decodes bytes that the storage or this cache holds: in whatever format and version they are.
 pub(crate) fn decode(kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, Corrupt> {
     let corrupt = |why: &dyn fmt::Display| Corrupt(why.to_string());
+    if let Some(why) = at_rest::refusal(bytes) {
+        return Err(Corrupt(why));
+    }
     let version = |name: &str| {
         let known = kind.versions.iter().find(|version| version.api_version == name);
         known.unwrap_or(kind.hub())
@@ -134,8 +138,6 @@ pub(crate) fn decode(kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, C
 impl Entry {
     /// The entry of a stored value, which is kept and not copied where it is what this program would
     /// have stored itself.
-    ///
-    /// A value that is sealed at rest is to be opened before.
     pub(crate) fn new(
         kind: &KindInfo,
         key: Key,

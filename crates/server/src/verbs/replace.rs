@@ -247,7 +247,7 @@ async fn write(
     let unchanged = store.written(key, new, entry.revision)?;
     let done = |entry| Outcome::Written(Reply::Object { code: 200, entry });
     // The same bytes at the same revision: there is nothing to write, and nobody is told.
-    if unchanged.bytes() == entry.bytes() || update.dry_run {
+    if update.dry_run || (unchanged.bytes() == entry.bytes() && !store.is_stale(key).await?) {
         return Ok(done(unchanged));
     }
     if is_released(new.meta()) {

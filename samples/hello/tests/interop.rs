@@ -1,0 +1,237 @@
+//! A server in Go and this one on one etcd: each reads what the other stored, plain and sealed.
+//!
+//! Runs where `make -C conformance` has built `bin/etcd` and `bin/reference`; says so where it has
+//! not.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch,
+    PatchParams, PostParams,
+};
+use kube::{Client, Config};
+use pintle::storage::Storage;
+use serde_json::json;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to be ready.
+const START_TIME: Duration = Duration::from_secs(60);
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    fn start(program: &Path, log: &Path, flags: &[String]) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        let mut command = Command::new(program);
+        command.args(flags).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An etcd, and both servers on it.
+struct Both {
+    _processes: Vec<Process>,
+    etcd: String,
+    go: Client,
+    ours: Client,
+}
+
+impl Both {
+    /// Starts all three; `None` where there is no Go server.
+    async fn start(folder: &Path, flags: &[&str]) -> Option<Self> {
+        let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/bin");
+        let mut names = std::fs::read_dir(&bin).into_iter().flatten().filter_map(Result::ok);
+        let reference = names.find(|it| it.file_name().to_string_lossy().starts_with("reference"));
+        let (Some(reference), true) = (reference, bin.join("etcd").exists()) else {
+            eprintln!(
+                "SKIPPED: there is no conformance/bin/reference or no etcd; make -C conformance"
+            );
+            return None;
+        };
+        let [client, peer, go, ours] = [(); 4].map(|()| free_port());
+        let etcd = format!("http://127.0.0.1:{client}");
+        let peer = format!("http://127.0.0.1:{peer}");
+        let at = |name: &str| folder.join(name).display().to_string();
+        let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let more = flags.join(" ");
+        let started = [
+            (
+                bin.join("etcd"),
+                format!(
+                    "--data-dir {} --log-level error --listen-client-urls {etcd} \
+                 --advertise-client-urls {etcd} --listen-peer-urls {peer} \
+                 --initial-advertise-peer-urls {peer} --initial-cluster default={peer}",
+                    at("etcd"),
+                ),
+            ),
+            (
+                reference.path(),
+                format!(
+                    "--bind-address 127.0.0.1 --secure-port {go} --cert-dir {} --enable-etcd-storage \
+                 --etcd-servers {etcd} {more}",
+                    at("certificates"),
+                ),
+            ),
+            (
+                PathBuf::from(env!("CARGO_BIN_EXE_hello-apiserver")),
+                format!(
+                    "--secure-port {ours} --data-dir {} --insecure-allow-all --enable-etcd-storage \
+                 --etcd-servers {etcd} {more}",
+                    at("ours"),
+                ),
+            ),
+        ];
+        let processes = started.into_iter().enumerate().map(|(n, (program, flags))| {
+            Process::start(
+                &program,
+                &folder.join(format!("{n}.log")),
+                &words(flags.trim().to_owned()),
+            )
+        });
+        let processes = processes.collect();
+        let both = Self { _processes: processes, etcd, go: connect(go), ours: connect(ours) };
+        for client in [&both.go, &both.ours] {
+            let start = Instant::now();
+            while client.list_api_groups().await.is_err()
+                || foos(client, "v2").list(&ListParams::default()).await.is_err()
+            {
+                assert!(
+                    start.elapsed() < START_TIME,
+                    "a server is not ready; see {}",
+                    folder.display()
+                );
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+        Some(both)
+    }
+
+    /// What is stored for a foo.
+    async fn stored(&self, name: &str) -> Vec<u8> {
+        let etcd = pintle_etcd::Cluster::open(&format!("etcd:{}?compaction-seconds=0", self.etcd));
+        let key = format!("/registry/hello.zeng.dev/foos/default/{name}");
+        etcd.unwrap().get(&key).await.unwrap().item.unwrap().value.to_vec()
+    }
+}
+
+fn connect(port: u16) -> Client {
+    let mut config = Config::new(format!("https://127.0.0.1:{port}").parse().unwrap());
+    config.accept_invalid_certs = true;
+    Client::try_from(config).unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn resource(version: &str) -> ApiResource {
+    let kind = GroupVersionKind::gvk("hello.zeng.dev", version, "Foo");
+    ApiResource::from_gvk_with_plural(&kind, "foos")
+}
+
+fn foos(client: &Client, version: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), "default", &resource(version))
+}
+
+/// One server writes, the other reads the same, changes it, and takes over; what neither changes
+/// is not written: so their bytes are equal.
+async fn take_turns(both: &Both, media: &str, sealed: Option<&str>) {
+    let servers = [("go", &both.go, "ours", &both.ours), ("ours", &both.ours, "go", &both.go)];
+    for (writer, first, reader, second) in servers {
+        for version in ["v1", "v2"] {
+            let what = format!("{writer} to {reader}, {version}, {media}, {sealed:?}");
+            let name = format!("{writer}-{version}");
+            let spec = match version {
+                "v1" => json!({"msg": "hello <&>", "msg1": "été"}),
+                _ => json!({"image": "busybox", "config": {"msg": "hello <&>", "msg1": "été"}}),
+            };
+            let foo = DynamicObject::new(&name, &resource(version)).data(json!({"spec": spec}));
+            let made = foos(first, version).create(&PostParams::default(), &foo).await.unwrap();
+            let value = both.stored(&name).await;
+            match sealed {
+                Some(prefix) => assert!(value.starts_with(prefix.as_bytes()), "{what}"),
+                None if media.contains("protobuf") => {
+                    assert!(value.starts_with(b"k8s\0"), "{what}");
+                }
+                None => assert!(
+                    value.starts_with(b"{\"kind\":\"Foo\"")
+                        || value.starts_with(b"{\"apiVersion\""),
+                    "{what}"
+                ),
+            }
+            for version in ["v1", "v2"] {
+                let [a, b] = [first, second].map(|it| foos(it, version));
+                let (a, b) = (a.get(&name).await.unwrap(), b.get(&name).await.unwrap());
+                assert_eq!(b, a, "{what}: read as {version}");
+            }
+            // What does not change is not written, by either of them.
+            let mut same = foos(second, "v2").get(&name).await.unwrap();
+            for client in [second, first] {
+                same =
+                    foos(client, "v2").replace(&name, &PostParams::default(), &same).await.unwrap();
+                let (want, got) =
+                    (&made.metadata.resource_version, &same.metadata.resource_version);
+                assert_eq!(got, want, "{what}: a write without a change is none");
+            }
+            assert_eq!(both.stored(&name).await, value, "{what}");
+            let patch = Patch::Merge(json!({"metadata": {"labels": {"by": reader}}}));
+            let patched =
+                foos(second, version).patch(&name, &PatchParams::default(), &patch).await.unwrap();
+            let seen = foos(first, version).get(&name).await.unwrap();
+            assert_eq!(seen, patched, "{what}: after a patch");
+        }
+    }
+    let [go, ours] = [&both.go, &both.ours].map(|it| foos(it, "v2"));
+    let everything = ListParams::default();
+    let (go_list, our_list) =
+        (go.list(&everything).await.unwrap(), ours.list(&everything).await.unwrap());
+    assert_eq!(our_list.items, go_list.items);
+    assert_eq!(our_list.metadata, go_list.metadata);
+    for foo in go_list.items {
+        let name = foo.metadata.name.unwrap();
+        let by = if name.starts_with("go") { &ours } else { &go };
+        by.delete(&name, &DeleteParams::default()).await.unwrap();
+    }
+    assert!(go.list(&everything).await.unwrap().items.is_empty());
+    assert!(ours.list(&everything).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn each_reads_what_the_other_stored() {
+    for media in ["application/json", "application/vnd.kubernetes.protobuf"] {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = ["--storage-media-type", media];
+        let Some(both) = Both::start(folder.path(), &flags).await else { return };
+        take_turns(&both, media, None).await;
+    }
+}
+
+#[tokio::test]
+async fn each_opens_what_the_other_sealed() {
+    for provider in ["aescbc", "aesgcm", "secretbox"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("encryption.yaml");
+        let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let config = format!(
+            "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n\
+             - resources: [foos.hello.zeng.dev]\n  providers:\n\
+             \x20 - {provider}: {{keys: [{{name: one, secret: {secret}}}]}}\n"
+        );
+        std::fs::write(&path, config).unwrap();
+        let flags = ["--encryption-provider-config", path.to_str().unwrap()];
+        let Some(both) = Both::start(folder.path(), &flags).await else { return };
+        let prefix = format!("k8s:enc:{provider}:v1:one:");
+        take_turns(&both, "application/json", Some(&prefix)).await;
+    }
+}
