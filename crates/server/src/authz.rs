@@ -31,7 +31,16 @@ pub(crate) const MASTERS: &str = "system:masters";
 
 /// Proof that a request was allowed; the verbs are reached with nothing less.
 #[derive(Debug)]
-pub(crate) struct Permit(());
+pub(crate) struct Permit {
+    reason: String,
+}
+
+impl Permit {
+    /// Why it was allowed, for the audit; often `""`.
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+}
 
 /// Who wants to do what: all that a decision may depend on.
 #[derive(Debug)]
@@ -267,7 +276,6 @@ pub(crate) struct Authorizers(pub Vec<Authorizer>);
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// Nobody allows it; with the reasons of those who were asked.
-    #[allow(dead_code, reason = "for the audit")]
     Forbidden { status: Status, reason: String },
     /// It cannot be found out whether it is allowed, which is for the log and in Kubernetes also
     /// for the client.
@@ -294,7 +302,7 @@ impl Authorizers {
     pub(crate) async fn authorize(&self, attributes: &Attributes<'_>) -> Result<Permit, Refusal> {
         let verdict = self.decide(attributes).await;
         match verdict {
-            Verdict { decision: Decision::Allow, .. } => Ok(Permit(())),
+            Verdict { decision: Decision::Allow, reason, .. } => Ok(Permit { reason }),
             Verdict { error, .. } if !error.is_empty() => Err(Refusal::Failed(error)),
             Verdict { reason, .. } => {
                 Err(Refusal::Forbidden { status: attributes.forbidden(&reason), reason })

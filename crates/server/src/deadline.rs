@@ -4,13 +4,10 @@ use crate::request::query_value;
 use pintle_meta::Status;
 use std::time::Duration;
 
-/// A request that is not a watch ends after this.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
-
 /// How long a request may take: what it asks for itself, but not more than the server allows.
-pub(crate) fn of(query: &[(String, String)]) -> Result<Duration, Status> {
+pub(crate) fn of(query: &[(String, String)], max: Duration) -> Result<Duration, Status> {
     let Some(text) = query_value(query, "timeout").filter(|text| !text.is_empty()) else {
-        return Ok(REQUEST_TIME_MAX);
+        return Ok(max);
     };
     let malformed = || {
         Status::bad_request(format!(
@@ -18,7 +15,7 @@ pub(crate) fn of(query: &[(String, String)]) -> Result<Duration, Status> {
         ))
     };
     let time = go_duration(text).ok_or_else(malformed)?;
-    Ok(if time.is_zero() { REQUEST_TIME_MAX } else { time.min(REQUEST_TIME_MAX) })
+    Ok(if time.is_zero() { max } else { time.min(max) })
 }
 
 /// A duration as Go writes it: `1m30s`, `500ms`.

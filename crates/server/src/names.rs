@@ -1,5 +1,6 @@
 //! What the server makes up itself: UIDs, generated names, times to the second.
 
+use http::{HeaderMap, HeaderValue};
 use jiff::{Timestamp, TimestampRound, Unit};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -16,6 +17,12 @@ pub(crate) fn uid() -> String {
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// The client's own audit ID, or a new one.
+pub(crate) fn audit_id(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get("audit-id").filter(|value| !value.is_empty()).cloned();
+    given.unwrap_or_else(|| HeaderValue::from_str(&uid()).unwrap_or(HeaderValue::from_static("")))
 }
 
 /// A name made of a base and five random characters.

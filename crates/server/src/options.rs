@@ -3,11 +3,13 @@
 //! A flag that takes a value has it after `=` or as the next word. A flag that is on or off is
 //! `--flag`, `--flag=true` or `--flag=false`. What is wrong is said in one line.
 
+mod audit;
 mod authentication;
 mod authorization;
 mod delegation;
 mod duration;
 mod etcd;
+mod lifecycle;
 mod serving;
 mod storage;
 
@@ -24,11 +26,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::tls::{CertificateSource, TlsSettings};
 
+pub use audit::AuditOptions;
 pub use authentication::AuthenticationOptions;
 pub use authorization::AuthorizationMode;
 pub use authorization::AuthorizationOptions;
 pub use delegation::DelegationOptions;
 pub use etcd::EtcdOptions;
+pub use lifecycle::LifecycleOptions;
 pub use serving::ServingOptions;
 pub use storage::{StorageMediaType, StorageOptions};
 
@@ -139,6 +143,14 @@ pub struct Options {
     #[command(flatten)]
     pub delegation: DelegationOptions,
 
+    /// What is written down of requests.
+    #[command(flatten)]
+    pub audit: AuditOptions,
+
+    /// How many requests, for how long, and how the server ends.
+    #[command(flatten)]
+    pub lifecycle: LifecycleOptions,
+
     /// Run the admission plugins
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
     #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
@@ -172,6 +184,8 @@ impl Default for Options {
             insecure_allow_all: false,
             authentication: AuthenticationOptions::default(),
             authorization: AuthorizationOptions::default(),
+            audit: AuditOptions::default(),
+            lifecycle: LifecycleOptions::default(),
             delegation: DelegationOptions::default(),
             enable_admission: false,
             verbosity: 0,
@@ -433,6 +447,25 @@ mod tests {
         check("--http2-max-streams-per-connection=7 --goaway-chance=0.02", |it| {
             (it.serving.http2_max_streams_per_connection, it.serving.goaway_chance) = (7, 0.02);
         });
+    }
+
+    #[test]
+    fn flags_of_requests_and_of_the_audit() {
+        let it = read(
+            "--max-requests-inflight=1 --request-timeout=5s --shutdown-delay-duration 1m \
+             --strict-transport-security-directives=max-age=1,preload --audit-log-path=- \
+             --audit-log-mode=blocking-strict --audit-log-truncate-enabled",
+        );
+        let it = it.unwrap();
+        let (lifecycle, audit) = (it.lifecycle, it.audit);
+        assert_eq!(lifecycle.max_requests_inflight, 1);
+        assert_eq!(lifecycle.request_timeout, Duration::from_secs(5));
+        assert_eq!(lifecycle.shutdown_delay_duration, Duration::from_secs(60));
+        assert_eq!(lifecycle.strict_transport_security_directives, ["max-age=1", "preload"]);
+        assert_eq!(audit.audit_log_mode, crate::AuditMode::BlockingStrict);
+        assert_eq!(audit.log().unwrap().path, None);
+        assert_eq!(audit.settings().event_bytes_max, Some(102_400));
+        assert!(read("--strict-transport-security-directives=x").is_err());
     }
 
     #[test]

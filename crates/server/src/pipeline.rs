@@ -5,24 +5,26 @@
 //! generic API server of Kubernetes.
 
 use crate::admission::Plugins;
+use crate::audit::{self, Audit, Record, Unwritten};
 use crate::authn::{self, Authenticator};
 use crate::authz::{Attributes, Authorizers, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::deadline;
 use crate::discovery::Discovery;
+use crate::flow::Flow;
 use crate::health::Health;
 use crate::metrics::{self, Metrics};
 use crate::negotiate::{self, Format, Offer, Transforms};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
-use crate::request::{ResourcePath, Target, query_flag, query_pairs, query_value};
+use crate::request::{ResourcePath, Target, header, manager, query_flag, query_pairs, query_value};
 use crate::serve::{Connection, Shutdown};
 use crate::verbs::{self, Context};
-use crate::{impersonate, index, names, respond, version};
+use crate::{impersonate, index, names, other, respond};
 use bytes::Bytes;
 use futures::FutureExt;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
@@ -31,7 +33,7 @@ use jiff::Timestamp;
 use pintle_meta::{Request as Asked, Status, User};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bodies over this size are refused.
 const BODY_BYTES_MAX: usize = 3 << 20;
@@ -50,6 +52,14 @@ pub(crate) struct Shared {
     pub metrics: Metrics,
     pub clock: Clock,
     pub shutdown: Shutdown,
+    pub audit: Option<Arc<Audit>>,
+    pub flow: Flow,
+    /// How long a request may take that is not a watch.
+    pub request_time: Duration,
+    /// How long a watch lasts that does not say how long it wants to, at least.
+    pub watch_time: Duration,
+    /// The value of `Strict-Transport-Security`.
+    pub strict_transport: Option<HeaderValue>,
     /// The paths that are not resources, sorted.
     pub paths: Vec<String>,
     /// What discovery calls this server's address.
@@ -62,15 +72,27 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Response<Body> {
-    let audit_id = audit_id(request.headers());
+    let audit_id = names::audit_id(request.headers());
     let warning = authn::warning(request.headers());
     let path = request.uri().path().to_owned();
-    let serving = AssertUnwindSafe(serve(&shared, request, &connection));
-    let mut response = serving.catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(path, ?audit_id, "a request panicked");
-        let text = "This request caused apiserver to panic. Look in the logs for details.\n";
-        respond::text(500, text)
-    });
+    let mut record = None;
+    let serving = AssertUnwindSafe(serve(&shared, request, &connection, &audit_id, &mut record));
+    let served = serving.catch_unwind().await;
+    let mut response = match (served, record) {
+        (Ok(response), None) => response,
+        (Ok(response), Some(record)) => record.finish(response).await,
+        (Err(_), record) => {
+            tracing::error!(path, ?audit_id, "a request panicked");
+            if let Some(record) = record {
+                record.panicked().await;
+            }
+            let text = "This request caused apiserver to panic. Look in the logs for details.\n";
+            respond::text(500, text)
+        }
+    };
+    if let Some(value) = &shared.strict_transport {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value.clone());
+    }
     if let Some(warning) = warning {
         respond::warn(&mut response, &[warning.to_owned()]);
     }
@@ -83,6 +105,8 @@ async fn serve(
     shared: &Shared,
     request: Request<Incoming>,
     connection: &Connection,
+    audit_id: &HeaderValue,
+    record: &mut Option<Record>,
 ) -> Response<Body> {
     let received = shared.clock.now();
     let (mut parts, body) = request.into_parts();
@@ -91,8 +115,10 @@ async fn serve(
     let target = Target::of(path);
     let format = negotiate::format(&parts.headers, &query, Offer::PLAIN).unwrap_or(Format::JSON);
     let refuse = |status: Status| respond::status(&status, format);
+    let verb = verb(&target, &parts.method, &query);
+    let from = |parts| audit::sender(parts, audit_id, connection.peer, received);
 
-    let time = match deadline::of(&query) {
+    let time = match deadline::of(&query, shared.request_time) {
         Ok(time) => time,
         Err(status) => return refuse(status),
     };
@@ -104,6 +130,10 @@ async fn serve(
         Ok(user) => user,
         Err(status) => {
             connection.close();
+            let nobody = User::default();
+            let asked = attributes(&nobody, &target, verb, &parts, &query);
+            let audit = shared.audit.as_ref();
+            *record = audit.and_then(|audit| audit.unknown(from(&parts), &asked));
             return refuse(status);
         }
     };
@@ -111,30 +141,49 @@ async fn serve(
         // Who shows nothing must not get much out of one connection.
         connection.close();
     }
-    // Audit: no policy can be given yet, which is the policy to log nothing.
+    if let Some(audit) = &shared.audit {
+        let asked = attributes(&user, &target, verb, &parts, &query);
+        match audit.begin(from(&parts), &asked).await {
+            Ok(begun) => *record = begun,
+            Err(Unwritten) => return respond::failed(&parts.uri, "failed to store audit event"),
+        }
+    }
     let user = match impersonate::user(&shared.authorizers, &user, &parts.headers).await {
-        Ok(other) => other.map_or(user, Arc::new),
+        Ok(None) => user,
+        Ok(Some(other)) => {
+            record.iter_mut().for_each(|record| record.impersonated(&other));
+            Arc::new(other)
+        }
         Err(status) => return refuse(status),
     };
-    // Flow control: the number of connections and of streams on each is limited where they are
-    // accepted; there is no limit of requests in flight yet.
-    let verb = verb(&target, &parts.method, &query);
-    let permit = match authorize(shared, &user, &target, verb, &parts, &query).await {
+    let asked = attributes(&user, &target, verb, &parts, &query);
+    let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb) else {
+        return respond::too_many_requests();
+    };
+    let permit = match permit(shared, &asked, record, &parts, format).await {
         Ok(permit) => permit,
-        Err(Refusal::Forbidden { status, .. }) => return refuse(status),
-        Err(Refusal::Failed(error)) => return respond::failed(&parts.uri, &error),
+        Err(response) => return response,
     };
     tracing::debug!(method = %parts.method, %path, user = user.name, peer = %connection.peer);
     let asked = Asking { parts, body, query, user, verb, received };
-    let answer = async {
-        match target {
-            Target::Resource(at) => resource(shared, permit, at, asked).await,
-            Target::Other => other(shared, permit, &asked).await,
+    let answer = answer(shared, permit, target, asked, record);
+    let late = |_| refuse(Status::timeout("request did not complete within the allotted timeout"));
+    tokio::time::timeout(time, answer).await.unwrap_or_else(late)
+}
+
+async fn answer(
+    shared: &Shared,
+    permit: Permit,
+    target: Target,
+    asked: Asking,
+    record: &mut Option<Record>,
+) -> Response<Body> {
+    match target {
+        Target::Resource(at) => resource(shared, permit, at, asked, record).await,
+        Target::Other => {
+            let plain = plain_format(&asked);
+            other::answer(shared, permit, &asked.parts, asked.received, plain).await
         }
-    };
-    match tokio::time::timeout(time, answer).await {
-        Ok(response) => response,
-        Err(_) => refuse(Status::timeout("request did not complete within the allotted timeout")),
     }
 }
 
@@ -154,6 +203,7 @@ async fn resource(
     permit: Permit,
     at: ResourcePath,
     asked: Asking,
+    record: &mut Option<Record>,
 ) -> Response<Body> {
     let found = match route(shared, &at, &asked) {
         Ok(found) => found,
@@ -165,7 +215,7 @@ async fn resource(
     let kind = metrics::Kind::of(&at, asked.verb, applies, is_dry_run(&asked.query));
     let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
     let begun = Instant::now();
-    let response = resource_found(shared, permit, found, at, asked).await;
+    let response = resource_found(shared, permit, found, at, asked, record).await;
     shared.metrics.end(kind, response.status().as_u16(), begun.elapsed());
     response
 }
@@ -182,6 +232,7 @@ async fn resource_found(
     (resource, version): (Arc<Resource>, usize),
     at: ResourcePath,
     asked: Asking,
+    record: &mut Option<Record>,
 ) -> Response<Body> {
     let plain = plain_format(&asked);
     let transforms = match &at.subresource {
@@ -203,6 +254,9 @@ async fn resource_found(
         Ok(body) => body,
         Err(status) => return respond::status(&status, plain),
     };
+    if let Some(record) = record {
+        record.request(content_type.as_deref(), &body, kind.1);
+    }
     let request = Asked {
         user: asked.user,
         verb: asked.verb,
@@ -224,6 +278,7 @@ async fn resource_found(
         format,
         shared.plugins.clone(),
         shared.shutdown.clone(),
+        shared.watch_time,
     );
     let shape = match cx.shape() {
         Ok(shape) => shape,
@@ -280,50 +335,6 @@ fn route(
     Ok((Arc::clone(resource), version))
 }
 
-/// Answers what is not a resource.
-async fn other(shared: &Shared, _: Permit, asked: &Asking) -> Response<Body> {
-    let (parts, received, path) = (&asked.parts, asked.received, asked.parts.uri.path());
-    let refuse = |status: Status| respond::status(&status, plain_format(asked));
-    if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
-        return response;
-    }
-    if let Some(response) = shared.discovery.answer(parts, &shared.address) {
-        if parts.method == Method::GET {
-            return response.map(Body::full);
-        }
-        return refuse(Status::method_not_allowed());
-    }
-    if let Some(response) = shared.openapi.answer(parts, received) {
-        return response.map(Body::full);
-    }
-    if path.trim_end_matches('/') == "/version" {
-        return version::answer(parts).map_or_else(refuse, respond::document_text);
-    }
-    if parts.method == Method::GET {
-        let text = match path.trim_end_matches('/') {
-            "/metrics" => Some(shared.metrics.text(&shared.health.caches)),
-            "/metrics/slis" => Some(shared.health.indicators().await),
-            "/statusz" => Some(version::status(shared.metrics.started(), received, &shared.paths)),
-            _ => None,
-        };
-        if let Some(text) = text {
-            return respond::text(200, text);
-        }
-        if matches!(path, "/" | "/index.html") {
-            return index::answer(&shared.paths, 200);
-        }
-    }
-    match group_of(path) {
-        Some(group) if shared.registry.has_group(group) => refuse(Status::unknown_path()),
-        _ => index::answer(&shared.paths, 404),
-    }
-}
-
-/// The group of a path below `/apis` that goes on behind the group's name.
-fn group_of(path: &str) -> Option<&str> {
-    path.strip_prefix("/apis/")?.trim_end_matches('/').split_once('/').map(|(group, _)| group)
-}
-
 fn is_dry_run(query: &[(String, String)]) -> bool {
     query_value(query, "dryRun") == Some("All")
 }
@@ -335,17 +346,32 @@ fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'stati
     }
 }
 
-async fn authorize(
+/// Asks whether a request may be answered.
+async fn permit(
     shared: &Shared,
-    user: &User,
-    target: &Target,
-    verb: &'static str,
+    asked: &Attributes<'_>,
+    record: &mut Option<Record>,
     parts: &Parts,
-    query: &[(String, String)],
-) -> Result<Permit, Refusal> {
-    let path = parts.uri.path();
-    let attributes = Attributes::of_request(user, target, verb, &parts.method, path, query);
-    shared.authorizers.authorize(&attributes).await
+    format: Format,
+) -> Result<Permit, Response<Body>> {
+    let authorized = shared.authorizers.authorize(asked).await;
+    if let Some(record) = record {
+        record.decided(&authorized);
+    }
+    authorized.map_err(|refusal| match refusal {
+        Refusal::Forbidden { status, .. } => respond::status(&status, format),
+        Refusal::Failed(error) => respond::failed(&parts.uri, &error),
+    })
+}
+
+fn attributes<'a>(
+    user: &'a User,
+    target: &'a Target,
+    verb: &'static str,
+    parts: &'a Parts,
+    query: &'a [(String, String)],
+) -> Attributes<'a> {
+    Attributes::of_request(user, target, verb, &parts.method, parts.uri.path(), query)
 }
 
 /// Reads the body of a request that may have one.
@@ -363,26 +389,4 @@ async fn read_body(verb: &str, headers: &HeaderMap, body: Incoming) -> Result<By
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
         Err(error) => Err(Status::bad_request(format!("the body cannot be read: {error}"))),
     }
-}
-
-/// The beginning of the user agent: who owns fields when the client does not say.
-fn manager(headers: &HeaderMap) -> String {
-    /// A manager's name is cut to this.
-    const MANAGER_CHARS_MAX: usize = 128;
-    let agent = header(headers, USER_AGENT.as_str()).unwrap_or_default();
-    let name = agent.split('/').next().unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(MANAGER_CHARS_MAX).collect();
-    if name.is_empty() { "unknown".to_owned() } else { name }
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-/// The client's own audit ID, or a new one.
-fn audit_id(headers: &HeaderMap) -> HeaderValue {
-    let given = headers.get("audit-id").filter(|value| !value.is_empty()).cloned();
-    given.unwrap_or_else(|| {
-        HeaderValue::from_str(&names::uid()).unwrap_or(HeaderValue::from_static(""))
-    })
 }

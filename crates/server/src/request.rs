@@ -4,7 +4,8 @@
 //! [resource URIs](https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris) and of
 //! the generic API server's request info.
 
-use http::Method;
+use http::header::USER_AGENT;
+use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 /// A path taken apart.
@@ -109,6 +110,21 @@ pub(crate) fn query_flag(pairs: &[(String, String)], name: &str) -> bool {
     query_value(pairs, name).is_some_and(|value| {
         !matches!(value, "0" | "f" | "F") && { !value.eq_ignore_ascii_case("false") }
     })
+}
+
+/// The beginning of the user agent: who owns fields when the client does not say.
+pub(crate) fn manager(headers: &HeaderMap) -> String {
+    /// A manager's name is cut to this.
+    const MANAGER_CHARS_MAX: usize = 128;
+    let agent = header(headers, USER_AGENT.as_str()).unwrap_or_default();
+    let name = agent.split('/').next().unwrap_or_default();
+    let name: String = name.chars().filter(|c| !c.is_control()).take(MANAGER_CHARS_MAX).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// A header as text.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -146,6 +146,15 @@ pub(crate) fn failed(uri: &http::Uri, error: &str) -> Response<Body> {
     response
 }
 
+/// 429 in plain text, as Kubernetes answers what is over the limit of requests in flight.
+pub(crate) fn too_many_requests() -> Response<Body> {
+    let mut response = text(429, "Too many requests, please try again later.\n");
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(1));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 fn response(code: u16, content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() =

@@ -2,6 +2,7 @@
 
 use crate::admission::{Admission, Plugins};
 use crate::at_rest::AtRest;
+use crate::audit::Audit;
 use crate::authn::{self, Authenticator};
 use crate::authz::{self, AccessReviews, Authorizer, Bootstrap, Place};
 use crate::cache::Cache;
@@ -9,6 +10,7 @@ use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::delegation::Delegation;
 use crate::discovery::Discovery;
+use crate::flow::Flow;
 use crate::health::Health;
 use crate::kinds::Registration;
 use crate::kubeconfig::{AdminToken, Kubeconfig};
@@ -21,6 +23,7 @@ use crate::reload::Reloads;
 use crate::serve::{self, Limits, Shutdown, Trigger};
 use crate::storages::Storages;
 use crate::tls;
+use http::HeaderValue;
 use pintle_storage::{Backend, Storage};
 use std::io;
 use std::io::Write as _;
@@ -28,6 +31,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -169,9 +173,11 @@ impl Server {
             authn::set_up(options, &token, &delegation, &mut reloads).await?;
         let cluster = cluster(options, &delegation);
         let at_rest = at_rest(options, &mut reloads)?;
-        let (trigger, shutdown) = Shutdown::new();
+        let (trigger, shutdown) = Shutdown::new(options.lifecycle.shutdown_delay_duration);
+        let audit = Audit::of(&options.audit, &clock)?;
+        let flushed = audit.clone();
         let started =
-            Started { storage, at_rest, authenticator, cluster, clock, shutdown, address };
+            Started { storage, at_rest, authenticator, cluster, audit, clock, shutdown, address };
         let (shared, tasks) = self.assemble(options, started);
         let feeds = tasks.caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
         let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
@@ -187,6 +193,7 @@ impl Server {
             token,
             serving,
             tasks,
+            audit: flushed,
         })
     }
 
@@ -203,8 +210,8 @@ impl Server {
             .map(Arc::new)
             .collect();
         let modes = options.authorization_modes(started.cluster.is_some());
-        let paths = options.authorization.always_allow_paths.clone();
-        let authorizers = [Authorizer::Masters, Authorizer::Paths(paths)];
+        let open = options.authorization.always_allow_paths.clone();
+        let authorizers = [Authorizer::Masters, Authorizer::Paths(open)];
         let authorizers = authorizers.into_iter().chain(started.cluster).collect();
         let place = Place { storage: &storage, root: &root, media, at_rest };
         let access = authz::access(authorizers, modes, place, &resources, &started.clock);
@@ -225,6 +232,7 @@ impl Server {
             groups: catalog::groups(&resources),
         });
         let shutdown = started.shutdown;
+        let lifecycle = &options.lifecycle;
         let health = Health {
             storage,
             caches: caches.clone(),
@@ -232,15 +240,11 @@ impl Server {
             healthcheck_time: options.etcd.healthcheck_timeout,
             readycheck_time: options.etcd.readycheck_timeout,
             rbac: access.rbac,
+            livez_from: Instant::now() + lifecycle.livez_grace_period,
         };
         let discovery = Discovery::new(Arc::clone(&catalog));
         let openapi = OpenApi::new(catalog);
-        let mut paths = health.paths();
-        let others = ["/metrics", "/metrics/slis", "/statusz", "/version"];
-        paths.extend(others.map(str::to_owned));
-        paths.extend(discovery.paths().map(str::to_owned));
-        paths.extend(openapi.paths().map(str::to_owned));
-        paths.sort();
+        let paths = paths(&health, &discovery, &openapi);
         let mut plugins = if options.enable_admission { self.plugins } else { Vec::new() };
         plugins.extend(access.plugin);
         let shared = Shared {
@@ -254,11 +258,32 @@ impl Server {
             metrics: Metrics::new(started.clock.now()),
             clock: started.clock,
             shutdown,
+            audit: started.audit,
+            flow: Flow::of(lifecycle),
+            request_time: lifecycle.request_timeout,
+            watch_time: Duration::from_secs(lifecycle.min_request_timeout.into()),
+            strict_transport: strict_transport(&lifecycle.strict_transport_security_directives),
             paths,
             address: started.address.to_string(),
         };
         (shared, Tasks { caches, bootstrap: access.bootstrap })
     }
+}
+
+/// The paths that are not resources, sorted.
+fn paths(health: &Health, discovery: &Discovery, openapi: &OpenApi) -> Vec<String> {
+    let mut paths = health.paths();
+    let others = ["/metrics", "/metrics/slis", "/statusz", "/version"];
+    paths.extend(others.map(str::to_owned));
+    paths.extend(discovery.paths().map(str::to_owned));
+    paths.extend(openapi.paths().map(str::to_owned));
+    paths.sort();
+    paths
+}
+
+fn strict_transport(directives: &[String]) -> Option<HeaderValue> {
+    let value = Some(directives.join(";")).filter(|value| !value.is_empty())?;
+    HeaderValue::from_str(&value).ok()
 }
 
 /// The cluster that is asked whether somebody may do something.
@@ -277,6 +302,7 @@ struct Started {
     at_rest: Option<AtRest>,
     authenticator: Authenticator,
     cluster: Option<Authorizer>,
+    audit: Option<Arc<Audit>>,
     clock: Clock,
     shutdown: Shutdown,
     address: SocketAddr,
@@ -326,6 +352,7 @@ pub struct Running {
     serving: JoinHandle<io::Result<()>>,
     /// The feeds, what reads files again, and what follows a cluster's configuration.
     tasks: Vec<JoinHandle<()>>,
+    audit: Option<Arc<Audit>>,
 }
 
 impl Running {
@@ -377,6 +404,9 @@ impl Running {
     async fn finished(self) -> io::Result<()> {
         let result = self.serving.await.map_err(io::Error::other)?;
         self.tasks.iter().for_each(JoinHandle::abort);
+        if let Some(audit) = &self.audit {
+            audit.flush().await;
+        }
         result
     }
 }

@@ -52,7 +52,7 @@ impl Running {
         let serving = tls::load(&source, &settings, &Clock::system()).unwrap();
         let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (trigger, shutdown) = Shutdown::new();
+        let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
         let handler = {
             let shutdown = shutdown.clone();
             Arc::new(move |request, connection| answer(request, connection, shutdown.clone()))
@@ -408,7 +408,7 @@ async fn a_taken_port_is_said_in_one_line() {
 
 #[tokio::test]
 async fn the_end_is_seen_by_all_and_not_caused_by_losing_the_trigger() {
-    let (trigger, shutdown) = Shutdown::new();
+    let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
     let other = shutdown.clone();
     assert!(!shutdown.is_started());
     trigger.start();
@@ -417,7 +417,7 @@ async fn the_end_is_seen_by_all_and_not_caused_by_losing_the_trigger() {
     timeout(PATIENCE, other.started()).await.unwrap();
     assert!(shutdown.is_started());
 
-    let (trigger, shutdown) = Shutdown::new();
+    let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
     drop(trigger);
     assert!(timeout(SHORT, shutdown.started()).await.is_err());
 }
@@ -431,7 +431,7 @@ fn the_first_signal_begins_the_end_and_the_second_is_the_end() {
     if std::env::var_os(CHILD).is_some() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         return runtime.block_on(async {
-            let (trigger, shutdown) = Shutdown::new();
+            let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
             signals(trigger).unwrap();
             println!("\nready");
             shutdown.started().await;

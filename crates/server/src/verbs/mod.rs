@@ -28,6 +28,7 @@ use bytes::Bytes;
 use pintle_meta::validation::NameRule;
 use pintle_meta::{GroupResource, Object, Request, Status, VersionInfo, json};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A request for a resource, with everything that a verb may need.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(crate) struct Context {
     pub format: Format,
     pub plugins: Plugins,
     pub shutdown: Shutdown,
+    /// A watch without a time limit of its own ends after this, or up to twice this.
+    pub watch_time: Duration,
     warnings: Arc<Mutex<Vec<String>>>,
 }
 
@@ -59,6 +62,7 @@ impl Context {
         format: Format,
         plugins: Plugins,
         shutdown: Shutdown,
+        watch_time: Duration,
     ) -> Self {
         let warnings = Arc::default();
         Self {
@@ -72,6 +76,7 @@ impl Context {
             format,
             plugins,
             shutdown,
+            watch_time,
             warnings,
         }
     }

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A watch without a time limit of its own ends after this, or up to twice this.
-const WATCH_TIME_MIN: Duration = Duration::from_secs(1800);
 /// How often a watch that allows it is told how far it is.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// So long before its end a watch is told how far it is for the last time.
@@ -73,7 +71,7 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
     };
     let time = match options.timeout_seconds.and_then(|s| u64::try_from(s).ok()) {
         Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
-        _ => WATCH_TIME_MIN + WATCH_TIME_MIN.mul_f64(spread(cx)),
+        _ => cx.watch_time + cx.watch_time.mul_f64(spread(cx)),
     };
     let end = Instant::now() + time;
     let state = Watching {

@@ -248,7 +248,7 @@ impl Provider {
                 async move { Response::new(Full::new(Bytes::from(body.to_string()))) }
             }
         };
-        let (_, shutdown) = Shutdown::new();
+        let (_, shutdown) = Shutdown::new(std::time::Duration::ZERO);
         let limits = Limits::default();
         tokio::spawn(serve::serve(listener, tls.config, limits, Arc::new(handler), shutdown));
         let authority_pem = tls.authority_pem;

@@ -1,0 +1,70 @@
+//! The flags of requests and of the end: how many, how long, and how a server goes away.
+
+use super::duration;
+use clap::Args;
+use std::time::Duration;
+
+/// How many requests are answered at a time, how long they may take, and how the server ends.
+#[derive(Args, Clone, Debug)]
+#[command(about = None, long_about = None, next_help_heading = "Requests and lifecycle")]
+#[non_exhaustive]
+pub struct LifecycleOptions {
+    /// Requests that only read that are answered at a time; what is over that is told to come
+    /// again. Members of system:masters are not limited. 0 for any number
+    #[arg(long, value_name = "COUNT", default_value_t = LifecycleOptions::default().max_requests_inflight)]
+    pub max_requests_inflight: usize,
+
+    /// The same for requests that change something
+    #[arg(long, value_name = "COUNT")]
+    #[arg(default_value_t = LifecycleOptions::default().max_mutating_requests_inflight)]
+    pub max_mutating_requests_inflight: usize,
+
+    /// How long a request may take that is not a watch
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "1m0s")]
+    pub request_timeout: Duration,
+
+    /// Seconds after which a watch ends that does not say how long it wants to last; it lasts up to
+    /// twice this, so that not all end at a time
+    #[arg(long, value_name = "SECONDS", default_value_t = LifecycleOptions::default().min_request_timeout)]
+    pub min_request_timeout: u32,
+
+    /// How long to go on as before when the end begins, with /readyz failing, so that nobody sends
+    /// new clients here
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
+    pub shutdown_delay_duration: Duration,
+
+    /// How long after the start /livez does not fail for what is not done yet
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
+    pub livez_grace_period: Duration,
+
+    /// Directives of a Strict-Transport-Security header on every answer: max-age=SECONDS,
+    /// includeSubDomains, preload
+    #[arg(long, value_name = "DIRECTIVES", value_delimiter = ',', value_parser = directive)]
+    pub strict_transport_security_directives: Vec<String>,
+}
+
+impl Default for LifecycleOptions {
+    /// What an empty command line means.
+    fn default() -> Self {
+        Self {
+            max_requests_inflight: 400,
+            max_mutating_requests_inflight: 200,
+            request_timeout: Duration::from_secs(60),
+            min_request_timeout: 1800,
+            shutdown_delay_duration: Duration::ZERO,
+            livez_grace_period: Duration::ZERO,
+            strict_transport_security_directives: Vec::new(),
+        }
+    }
+}
+
+fn directive(text: &str) -> Result<String, String> {
+    let max_age = |text: &str| {
+        text.strip_prefix("max-age=").is_some_and(|seconds| seconds.parse::<u64>().is_ok())
+    };
+    match text {
+        "includeSubDomains" | "preload" => Ok(text.to_owned()),
+        text if max_age(text) => Ok(text.to_owned()),
+        _ => Err("allowed values: max-age=expireTime, includeSubDomains, preload".to_owned()),
+    }
+}

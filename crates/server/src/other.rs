@@ -1,0 +1,70 @@
+//! What is not a resource: health, discovery, OpenAPI, the version, metrics.
+
+use crate::authz::Permit;
+use crate::body::Body;
+use crate::negotiate::Format;
+use crate::pipeline::Shared;
+use crate::{index, respond, version};
+use http::request::Parts;
+use http::{Method, Response};
+use jiff::Timestamp;
+use pintle_meta::Status;
+
+/// Answers what is not a resource.
+pub(crate) async fn answer(
+    shared: &Shared,
+    _: Permit,
+    parts: &Parts,
+    received: Timestamp,
+    plain: Format,
+) -> Response<Body> {
+    let path = parts.uri.path();
+    let refuse = |status: Status| respond::status(&status, plain);
+    if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
+        return response;
+    }
+    if let Some(response) = shared.discovery.answer(parts, &shared.address) {
+        if parts.method == Method::GET {
+            return response.map(Body::full);
+        }
+        return refuse(Status::method_not_allowed());
+    }
+    if let Some(response) = shared.openapi.answer(parts, received) {
+        return response.map(Body::full);
+    }
+    if path.trim_end_matches('/') == "/version" {
+        return version::answer(parts).map_or_else(refuse, respond::document_text);
+    }
+    if parts.method == Method::GET {
+        let text = match path.trim_end_matches('/') {
+            "/metrics" => Some(metrics_text(shared)),
+            "/metrics/slis" => Some(shared.health.indicators().await),
+            "/statusz" => Some(version::status(shared.metrics.started(), received, &shared.paths)),
+            _ => None,
+        };
+        if let Some(text) = text {
+            return respond::text(200, text);
+        }
+        if matches!(path, "/" | "/index.html") {
+            return index::answer(&shared.paths, 200);
+        }
+    }
+    match group_of(path) {
+        Some(group) if shared.registry.has_group(group) => refuse(Status::unknown_path()),
+        _ => index::answer(&shared.paths, 404),
+    }
+}
+
+fn metrics_text(shared: &Shared) -> String {
+    let mut text = shared.metrics.text(&shared.health.caches);
+    shared.flow.write(&mut text);
+    if let Some(audit) = &shared.audit {
+        audit.write(&mut text);
+    }
+    text
+}
+
+/// The group of a path below `/apis` that goes on behind the group's name.
+fn group_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/apis/")?.trim_end_matches('/').split_once('/').map(|(group, _)| group)
+}
