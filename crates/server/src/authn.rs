@@ -11,6 +11,7 @@ mod configuration;
 mod issuers;
 mod jwt;
 mod lookup;
+mod metrics;
 mod request_header;
 mod review;
 mod service_account;
@@ -24,6 +25,7 @@ mod x509;
 mod tests;
 
 use crate::authz::MASTERS;
+use crate::delegation::Delegation;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
@@ -32,6 +34,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub(crate) use setup::set_up;
 pub(crate) use tokens::warning;
@@ -39,6 +42,7 @@ pub(crate) use x509::PeerCertificates;
 
 use anonymous::Anonymous;
 use issuers::Issuers;
+use metrics::Attempts;
 use request_header::FrontProxy;
 use service_account::ServiceAccounts;
 use token_file::TokenFile;
@@ -62,6 +66,9 @@ pub(crate) struct Authenticator {
     pub client_authorities: Option<Trusted>,
     pub tokens: Tokens,
     pub anonymous: Arc<Anonymous>,
+    pub attempts: Attempts,
+    /// The cluster that is asked, if there is one.
+    pub delegation: Delegation,
 }
 
 impl Authenticator {
@@ -75,17 +82,25 @@ impl Authenticator {
         path: &str,
         now: Timestamp,
     ) -> Result<Arc<User>, Status> {
-        let user = match &self.everybody {
-            Some(user) => Arc::clone(user),
-            None => match self.find(headers, certificates, now).await {
-                Ok(Some(user)) => user,
-                Ok(None) => self.anonymous.user(path).ok_or_else(Status::unauthorized)?,
-                Err(why) => {
-                    tracing::debug!("unable to authenticate the request: {why}");
-                    return Err(Status::unauthorized());
-                }
-            },
+        let found = match &self.everybody {
+            Some(user) => Ok(Some(Arc::clone(user))),
+            None => self.find(headers, certificates, now).await,
         };
+        let attempts = &self.attempts;
+        let user = match found.map(|user| user.or_else(|| self.anonymous.user(path))) {
+            Ok(Some(user)) => user,
+            Ok(None) => {
+                attempts.failure.fetch_add(1, Ordering::Relaxed);
+                return Err(Status::unauthorized());
+            }
+            Err(why) => {
+                attempts.error.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!("unable to authenticate the request: {why}");
+                return Err(Status::unauthorized());
+            }
+        };
+        attempts.success.fetch_add(1, Ordering::Relaxed);
+        attempts.users[metrics::place(&user.name)].fetch_add(1, Ordering::Relaxed);
         headers.remove(AUTHORIZATION);
         let named = |name: &HeaderName| name.as_str().starts_with("x-remote-");
         if self.front_proxy.is_some() || headers.keys().any(named) {

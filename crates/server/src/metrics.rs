@@ -96,8 +96,8 @@ impl Metrics {
         }
     }
 
-    /// Everything as text.
-    pub(crate) fn text(&self, caches: &[Arc<Cache>]) -> String {
+    /// Everything as text, with what others have counted.
+    pub(crate) fn text(&self, caches: &[Arc<Cache>], more: impl FnOnce(&mut String)) -> String {
         let mut out = String::new();
         self.requests(&mut out);
         head(&mut out, "apiserver_current_inflight_requests", "gauge", "Requests under way.");
@@ -106,6 +106,7 @@ impl Metrics {
             line(&mut out, "apiserver_current_inflight_requests", &[("request_kind", kind)], count);
         }
         cache::write_metrics(&mut out, caches);
+        more(&mut out);
         process(&mut out, self.started);
         out
     }
@@ -237,7 +238,7 @@ mod tests {
         metrics.end(kind.clone(), 200, Duration::from_millis(30));
         metrics.end(kind, 404, Duration::from_secs(100));
         let under_way = metrics.begin(true);
-        let text = metrics.text(&[]);
+        let text = metrics.text(&[], |_| {});
         drop(under_way);
         let labels = r#"component="apiserver",dry_run="",group="",resource="foos",scope="",subresource="",verb="GET",version="""#;
         for want in [
@@ -252,6 +253,6 @@ mod tests {
         ] {
             assert!(text.lines().any(|line| line == want), "no line {want} in\n{text}");
         }
-        assert!(metrics.text(&[]).contains("{request_kind=\"mutating\"} 0"));
+        assert!(metrics.text(&[], |_| {}).contains("{request_kind=\"mutating\"} 0"));
     }
 }

@@ -56,12 +56,13 @@ pub(crate) async fn answer(
 }
 
 fn metrics_text(shared: &Shared) -> String {
-    let mut text = shared.metrics.text(&shared.health.caches);
-    shared.flow.write(&mut text);
-    if let Some(audit) = &shared.audit {
-        audit.write(&mut text);
-    }
-    text
+    shared.metrics.text(&shared.health.caches, |text| {
+        shared.authenticator.write_metrics(text);
+        shared.flow.write(text);
+        if let Some(audit) = &shared.audit {
+            audit.write(text);
+        }
+    })
 }
 
 /// The group of a path below `/apis` that goes on behind the group's name.

@@ -93,9 +93,7 @@ pub(crate) async fn handle(
     if let Some(value) = &shared.strict_transport {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value.clone());
     }
-    if let Some(warning) = warning {
-        respond::warn(&mut response, &[warning.to_owned()]);
-    }
+    respond::warn(&mut response, warning.as_slice());
     respond::finish(&mut response, &audit_id);
     response
 }

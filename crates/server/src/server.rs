@@ -169,9 +169,9 @@ impl Server {
             let (program, authority_pem) = (self.name.as_str(), tls.authority_pem.as_str());
             Kubeconfig { program, server, authority_pem, token: &token }.write(path)?;
         }
-        let (authenticator, following) =
-            authn::set_up(options, &token, &delegation, &mut reloads).await?;
         let cluster = cluster(options, &delegation);
+        let (authenticator, following) =
+            authn::set_up(options, &token, delegation, &mut reloads).await?;
         let at_rest = at_rest(options, &mut reloads)?;
         let (trigger, shutdown) = Shutdown::new(options.lifecycle.shutdown_delay_duration);
         let audit = Audit::of(&options.audit, &clock)?;
@@ -215,7 +215,15 @@ impl Server {
         let authorizers = authorizers.into_iter().chain(started.cluster).collect();
         let place = Place { storage: &storage, root: &root, media, at_rest };
         let access = authz::access(authorizers, modes, place, &resources, &started.clock);
-        resources.extend(access.resources);
+        // A question that the author's own kind answers is not answered here.
+        let is_own = |it: &Arc<Resource>| {
+            let same = |own: &Arc<Resource>| {
+                own.kind.group == it.kind.group && own.kind.plural == it.kind.plural
+            };
+            matches!(it.backing, Backing::Rest(_)) && resources.iter().any(same)
+        };
+        let added: Vec<_> = access.resources.into_iter().filter(|it| !is_own(it)).collect();
+        resources.extend(added);
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));
         let caches: Vec<Arc<Cache>> = resources

@@ -3,6 +3,7 @@
 use super::administrator;
 use super::configuration::Configuration;
 use super::lookup::Lookup;
+use super::metrics::Attempts;
 use super::request_header::{FrontProxy, HeaderNames, Settings};
 use super::review::TokenReviews;
 use super::tokens::Signed;
@@ -29,7 +30,7 @@ use tokio::task::JoinHandle;
 pub(crate) async fn set_up(
     options: &Options,
     admin: &AdminToken,
-    delegation: &Delegation,
+    delegation: Delegation,
     reloads: &mut Reloads,
 ) -> io::Result<(Authenticator, Option<JoinHandle<()>>)> {
     let flags = &options.authentication;
@@ -55,8 +56,10 @@ pub(crate) async fn set_up(
             hasher,
         },
         anonymous,
+        attempts: Attempts::default(),
+        delegation,
     };
-    let following = look_up(&mut authenticator, options, delegation).await?;
+    let following = look_up(&mut authenticator, options).await?;
     Ok((authenticator, following))
 }
 
@@ -64,16 +67,14 @@ pub(crate) async fn set_up(
 async fn look_up(
     authenticator: &mut Authenticator,
     options: &Options,
-    delegation: &Delegation,
 ) -> io::Result<Option<JoinHandle<()>>> {
-    let Some(cluster) = delegation.authentication.as_ref() else { return Ok(None) };
+    let Some(cluster) = authenticator.delegation.authentication.clone() else { return Ok(None) };
     let is_complete =
         authenticator.client_authorities.is_some() && authenticator.front_proxy.is_some();
     if options.delegation.authentication_skip_lookup || is_complete {
         return Ok(None);
     }
-    let mut lookup =
-        Lookup { cluster: Arc::clone(cluster), client_authorities: None, front_proxy: None };
+    let mut lookup = Lookup { cluster, client_authorities: None, front_proxy: None };
     if authenticator.client_authorities.is_none() {
         lookup.client_authorities = Some(Trusted::default());
         authenticator.client_authorities.clone_from(&lookup.client_authorities);

@@ -110,6 +110,8 @@ impl World {
                 hasher,
             },
             anonymous: Arc::new(Anonymous::everywhere(true)),
+            attempts: Attempts::default(),
+            delegation: Delegation::default(),
         };
         Self { clients, proxies, authenticator, _folder: folder }
     }

@@ -126,9 +126,9 @@ pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What the client is to be told of how it sent its token.
-pub(crate) fn warning(headers: &HeaderMap) -> Option<&'static str> {
+pub(crate) fn warning(headers: &HeaderMap) -> Option<String> {
     let (_, token) = scheme_and_token(headers)?;
-    token.starts_with(' ').then_some(SPACE_WARNING)
+    token.starts_with(' ').then(|| SPACE_WARNING.to_owned())
 }
 
 fn scheme_and_token(headers: &HeaderMap) -> Option<(&str, &str)> {

@@ -28,6 +28,10 @@ impl Upstream {
         Err(WHY.to_owned())
     }
 
+    pub(crate) fn answered(&self) -> Vec<(String, u64)> {
+        match *self {}
+    }
+
     pub(crate) async fn get(&self, _: &str) -> Result<Bytes, Failure> {
         match *self {}
     }

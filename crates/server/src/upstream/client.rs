@@ -12,15 +12,20 @@ use http_body_util::{BodyExt, Limited};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Another server.
-#[derive(Clone)]
-pub(crate) struct Upstream(Client);
+pub(crate) struct Upstream {
+    client: Client,
+    /// How often it answered with each code; `<error>` stands for no answer.
+    answered: Mutex<BTreeMap<String, u64>>,
+}
 
 impl Upstream {
     /// The server of a kubeconfig's current context, as its user.
@@ -75,7 +80,8 @@ impl Upstream {
         // Trying again is done here, where all tries together have a limit.
         config.default_retry = false;
         config.connect_timeout = Some(ASK_TIME);
-        Client::try_from(config).map(Self)
+        let client = Client::try_from(config)?;
+        Ok(Self { client, answered: Mutex::default() })
     }
 
     /// Reads a document.
@@ -115,6 +121,18 @@ impl Upstream {
         Ok(Follow { body, text: Vec::new() })
     }
 
+    /// How often it answered with each code.
+    pub(crate) fn answered(&self) -> Vec<(String, u64)> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.iter().map(|(code, count)| (code.clone(), *count)).collect()
+    }
+
+    fn count(&self, code: Option<u16>) {
+        let code = code.map_or_else(|| "<error>".to_owned(), |code| code.to_string());
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        *answered.entry(code).or_default() += 1;
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Bytes, Failure> {
         within(ASK_TIME, async {
             let response = self.send(method, path, body).await?;
@@ -137,7 +155,9 @@ impl Upstream {
             .header(CONTENT_TYPE, "application/json")
             .body(Body::from(body))
             .map_err(|error| Failure::lost(error.to_string()))?;
-        let response = self.0.send(request).await.map_err(|error| Failure {
+        let sent = self.client.send(request).await;
+        self.count(sent.as_ref().map(|response| response.status().as_u16()).ok());
+        let response = sent.map_err(|error| Failure {
             transient: was_cut(&error),
             ..Failure::lost(chain(&error))
         })?;

@@ -190,6 +190,18 @@ async fn answers_are_remembered_and_asked_for_once() {
     }
     assert_eq!(judge.reviews.load(Ordering::Relaxed), before + 1);
     assert_eq!(judge.at_once.load(Ordering::Relaxed), 1);
+
+    let own = format!("Bearer {}", world.served.token());
+    let answer = world.served.send_with("GET /metrics", &[("authorization", &own)], "").await;
+    for want in [
+        "authentication_attempts{result=\"error\"} 1003",
+        "authentication_attempts{result=\"failure\"} 0",
+        "authenticated_user_requests{username=\"other\"} 10",
+        "apiserver_delegated_authn_request_total{code=\"201\"} 4",
+        "apiserver_delegated_authz_request_total{code=\"201\"} 5",
+    ] {
+        assert!(answer.text().lines().any(|line| line == want), "no {want} in\n{}", answer.text());
+    }
     world.stop().await;
 }
 
