@@ -215,14 +215,7 @@ impl Server {
         let authorizers = authorizers.into_iter().chain(started.cluster).collect();
         let place = Place { storage: &storage, root: &root, media, at_rest };
         let access = authz::access(authorizers, modes, place, &resources, &started.clock);
-        // A question that the author's own kind answers is not answered here.
-        let is_own = |it: &Arc<Resource>| {
-            let same = |own: &Arc<Resource>| {
-                own.kind.group == it.kind.group && own.kind.plural == it.kind.plural
-            };
-            matches!(it.backing, Backing::Rest(_)) && resources.iter().any(same)
-        };
-        let added: Vec<_> = access.resources.into_iter().filter(|it| !is_own(it)).collect();
+        let added = without_own(access.resources, &resources);
         resources.extend(added);
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));
@@ -303,6 +296,17 @@ fn cluster(options: &Options, delegation: &Delegation) -> Option<Authorizer> {
         flags.authorization_webhook_cache_authorized_ttl,
         flags.authorization_webhook_cache_unauthorized_ttl,
     )))
+}
+
+/// What is served beside the author's kinds: a question that one of these answers is theirs.
+fn without_own(added: Vec<Arc<Resource>>, own: &[Arc<Resource>]) -> Vec<Arc<Resource>> {
+    let is_own = |it: &Arc<Resource>| {
+        let same = |own: &Arc<Resource>| {
+            own.kind.group == it.kind.group && own.kind.plural == it.kind.plural
+        };
+        matches!(it.backing, Backing::Rest(_)) && own.iter().any(same)
+    };
+    added.into_iter().filter(|it| !is_own(it)).collect()
 }
 
 struct Started {
