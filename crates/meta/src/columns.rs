@@ -2,10 +2,14 @@
 //!
 //! See [Table](https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables).
 
+mod path;
+mod printed;
+
 use crate::json;
 use crate::kind::of;
 use crate::object::{Object, Served};
 use jiff::Timestamp;
+use printed::Printed;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -65,6 +69,8 @@ enum Source<K> {
     Cell(CellOf<K>),
     Age,
     CreatedAt,
+    /// What kube-derive's `printcolumn` says.
+    Printed(Printed),
 }
 
 /// The columns of the kind `K`, as its author lists them.
@@ -79,6 +85,8 @@ enum Source<K> {
 pub struct Columns<K> {
     definitions: Vec<Definition>,
     sources: Vec<Source<K>>,
+    /// Whether the author has listed no columns.
+    pub(crate) by_default: bool,
 }
 
 impl<K> fmt::Debug for Columns<K> {
@@ -102,7 +110,8 @@ impl<K: Served> Columns<K> {
     /// The column `Name`, which every kind has.
     #[must_use]
     pub fn new() -> Self {
-        let mut columns = Self { definitions: Vec::new(), sources: Vec::new() };
+        let (definitions, sources) = (Vec::new(), Vec::new());
+        let mut columns = Self { definitions, sources, by_default: false };
         let name: CellOf<K> =
             Box::new(|object| object.meta().name.as_deref().unwrap_or_default().into());
         columns.push("Name", "string", Source::Cell(name)).format("name").describe(NAME);
@@ -187,11 +196,13 @@ impl<K: Served> Columns<K> {
         let cells = move |object: &dyn Object| {
             let object = of::<K>(object);
             let mut row = Row { json: vec![b'['], ages: Vec::new() };
+            let printed = sources.iter().any(|source| matches!(source, Source::Printed(_)));
+            let whole = printed.then(|| serde_json::to_value(object).unwrap_or_default());
             for (i, source) in sources.iter().enumerate() {
                 if i > 0 {
                     row.json.push(b',');
                 }
-                row.push(object, source);
+                row.push(object, source, whole.as_ref().unwrap_or(&Value::Null));
             }
             row.json.push(b']');
             row
@@ -236,18 +247,27 @@ impl Table {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     json: Vec<u8>,
-    ages: Vec<u32>,
+    ages: Vec<Gap>,
+}
+
+/// Where an age belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Gap {
+    at: u32,
+    /// The time that it is counted from, where that is not the creation.
+    from: Option<Timestamp>,
 }
 
 impl Row {
-    fn push<K: Served>(&mut self, object: &K, source: &Source<K>) {
+    fn push<K: Served>(&mut self, object: &K, source: &Source<K>, whole: &Value) {
         let created = || object.meta().creation_timestamp.as_ref();
         let value = match source {
             Source::Cell(cell) => cell(object),
-            Source::Age => {
-                self.ages.push(u32::try_from(self.json.len()).unwrap_or(u32::MAX));
-                return;
-            }
+            Source::Age => return self.gap(None),
+            Source::Printed(printed) => match printed.cell(whole) {
+                printed::Cell::Value(value) => Cell::Value(value),
+                printed::Cell::Age(from) => return self.gap(Some(from)),
+            },
             Source::CreatedAt => {
                 created().map(|time| time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).into()
             }
@@ -261,13 +281,19 @@ impl Row {
         }
     }
 
+    fn gap(&mut self, from: Option<Timestamp>) {
+        let at = u32::try_from(self.json.len()).unwrap_or(u32::MAX);
+        self.ages.push(Gap { at, from });
+    }
+
     /// Writes the cells; `created` is the time from which ages are counted.
     pub fn write(&self, out: &mut Vec<u8>, created: Option<Timestamp>, now: Timestamp) {
         let mut from = 0;
-        for at in self.ages.iter().map(|at| *at as usize) {
+        for gap in &self.ages {
+            let at = gap.at as usize;
             out.extend_from_slice(&self.json[from..at]);
             out.push(b'"');
-            match created {
+            match gap.from.or(created) {
                 Some(created) => age(out, now.as_second() - created.as_second()),
                 None => out.extend_from_slice(b"<unknown>"),
             }

@@ -67,8 +67,10 @@ pub trait Hub: Served {
         Vec::new()
     }
 
-    /// The columns that `kubectl get` shows; the name always comes first.
+    /// The columns that `kubectl get` shows; the name always comes first. By default those of
+    /// kube-derive's `printcolumn`, and without any the time of creation.
     fn columns(table: &mut Columns<Self>) {
+        table.by_default = true;
         table.created_at();
     }
 
@@ -234,6 +236,9 @@ impl KindInfo {
         kind.versions = vec![hub_version::<K>(&declared.versions)];
         kind.versions[0].schema = declared_schema::<K>;
         kind.compile_rules(&declared.versions);
+        if let Some(table) = printed::<K>(&declared.versions) {
+            kind.table = table;
+        }
         kind
     }
 
@@ -379,6 +384,18 @@ pub fn of<T: Served>(object: &dyn Object) -> &T {
 #[must_use]
 pub fn of_mut<T: Served>(object: &mut dyn Object) -> &mut T {
     object.downcast_mut().expect("hooks get objects of their own kind")
+}
+
+/// The columns of `#[kube(printcolumn = …)]`, where the author lists no others.
+fn printed<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> Option<Table> {
+    let mut table = Columns::<K>::new();
+    K::columns(&mut table);
+    let columns = declared.iter().filter_map(|v| v.additional_printer_columns.as_deref());
+    let columns = columns.flatten().cloned().collect::<Vec<_>>();
+    (table.by_default && !columns.is_empty()).then(|| {
+        table.print(&columns);
+        table.erase()
+    })
 }
 
 /// An object of a type with nothing set, as JSON: what a write is compared with that creates one.

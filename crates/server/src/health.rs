@@ -102,7 +102,7 @@ impl Health {
         if let Some(name) = parts.next() {
             let check = checks.into_iter().find(|check| check.name() == name)?;
             return Some(match self.run_for(endpoint, check).await {
-                Ok(()) => respond::text(200, "ok"),
+                Ok(()) => respond::unsniffed(respond::text(200, "ok")),
                 Err(why) => {
                     tracing::warn!(check = name, endpoint, why, "a health check failed");
                     failed(endpoint, &format!("[-]{name} failed: reason withheld\n"))
@@ -147,8 +147,10 @@ impl Health {
         }
         match (well, verbose) {
             (false, _) => failed(endpoint, &text),
-            (true, true) => respond::text(200, format!("{text}{endpoint} check passed\n")),
-            (true, false) => respond::text(200, "ok"),
+            (true, true) => {
+                respond::unsniffed(respond::text(200, format!("{text}{endpoint} check passed\n")))
+            }
+            (true, false) => respond::unsniffed(respond::text(200, "ok")),
         }
     }
 
@@ -201,8 +203,5 @@ impl Health {
 }
 
 fn failed(endpoint: &str, text: &str) -> Response<Body> {
-    let mut response = respond::text(500, format!("{text}{endpoint} check failed\n"));
-    let nosniff = http::HeaderValue::from_static("nosniff");
-    response.headers_mut().insert("x-content-type-options", nosniff);
-    response
+    respond::unsniffed(respond::text(500, format!("{text}{endpoint} check failed\n")))
 }

@@ -38,6 +38,7 @@ mod body;
 mod cache;
 mod catalog;
 mod clock;
+mod compress;
 mod deadline;
 mod delegation;
 mod discovery;
@@ -73,6 +74,7 @@ mod typing;
 mod upstream;
 mod verbs;
 mod version;
+mod websocket;
 
 pub use admission::Admission;
 pub use admission::Attributes;

@@ -169,16 +169,26 @@ pub(crate) fn route_json(headers: &HeaderMap) -> Result<(), Status> {
     Err(Status::not_acceptable(message).with_empty_details())
 }
 
+/// The format of errors, which are never transformed: the first one that can be had as it is.
+pub(crate) fn plain(headers: &HeaderMap, query: &[(String, String)]) -> Format {
+    let fallback = || Format { pretty: is_pretty(headers, query), ..Format::JSON };
+    format(headers, query, Offer::PLAIN).unwrap_or_else(|_| fallback())
+}
+
+fn is_pretty(headers: &HeaderMap, query: &[(String, String)]) -> bool {
+    match query_value(query, "pretty") {
+        Some(_) => query_flag(query, "pretty"),
+        None => is_for_people(headers),
+    }
+}
+
 /// The format for an answer of the API.
 pub(crate) fn format(
     headers: &HeaderMap,
     query: &[(String, String)],
     offer: Offer<'_>,
 ) -> Result<Format, Status> {
-    let pretty = match query_value(query, "pretty") {
-        Some(_) => query_flag(query, "pretty"),
-        None => is_for_people(headers),
-    };
+    let pretty = is_pretty(headers, query);
     let Some(accept) = accept(headers) else { return Ok(Format { pretty, ..Format::JSON }) };
     let mut clauses: Vec<Clause<'_>> =
         accept.split(',').take(ACCEPT_CLAUSES_MAX).map(Clause::parse).collect();

@@ -10,6 +10,7 @@ use crate::authn::{self, Authenticator};
 use crate::authz::{Attributes, Authorizers, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
+use crate::compress;
 use crate::deadline;
 use crate::discovery::Discovery;
 use crate::flow::Flow;
@@ -18,16 +19,17 @@ use crate::metrics::{self, Metrics};
 use crate::negotiate::{self, Format, Offer, Transforms};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
-use crate::request::{ResourcePath, Target, header, manager, query_flag, query_pairs, query_value};
+use crate::reply::Reply;
+use crate::request::{ResourcePath, Target, header, is_dry_run, manager};
+use crate::request::{query_flag, query_pairs, read_body};
 use crate::serve::{Connection, Shutdown};
 use crate::verbs::{self, Context};
+use crate::websocket::WebSockets;
 use crate::{impersonate, index, names, other, respond};
-use bytes::Bytes;
 use futures::FutureExt;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
+use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use pintle_meta::{Request as Asked, Status, User};
@@ -35,8 +37,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Bodies over this size are refused.
-const BODY_BYTES_MAX: usize = 3 << 20;
 const APPLY_PATCH: &[u8] = b"application/apply-patch";
 
 /// What all requests share.
@@ -60,6 +60,7 @@ pub(crate) struct Shared {
     pub watch_time: Duration,
     /// The value of `Strict-Transport-Security`.
     pub strict_transport: Option<HeaderValue>,
+    pub websockets: WebSockets,
     /// The paths that are not resources, sorted.
     pub paths: Vec<String>,
     /// What discovery calls this server's address.
@@ -75,6 +76,7 @@ pub(crate) async fn handle(
     let audit_id = names::audit_id(request.headers());
     let warning = authn::warning(request.headers());
     let path = request.uri().path().to_owned();
+    let is_head = request.method() == Method::HEAD;
     let mut record = None;
     let serving = AssertUnwindSafe(serve(&shared, request, &connection, &audit_id, &mut record));
     let served = serving.catch_unwind().await;
@@ -95,6 +97,9 @@ pub(crate) async fn handle(
     }
     respond::warn(&mut response, warning.as_slice());
     respond::finish(&mut response, &audit_id);
+    if is_head {
+        respond::without_body(&mut response);
+    }
     response
 }
 
@@ -111,7 +116,7 @@ async fn serve(
     let path = parts.uri.path();
     let query = query_pairs(parts.uri.query());
     let target = Target::of(path);
-    let format = negotiate::format(&parts.headers, &query, Offer::PLAIN).unwrap_or(Format::JSON);
+    let format = negotiate::plain(&parts.headers, &query);
     let refuse = |status: Status| respond::status(&status, format);
     let verb = verb(&target, &parts.method, &query);
     let from = |parts| audit::sender(parts, audit_id, connection.peer, received);
@@ -213,14 +218,19 @@ async fn resource(
     let kind = metrics::Kind::of(&at, asked.verb, applies, is_dry_run(&asked.query));
     let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
     let begun = Instant::now();
-    let response = resource_found(shared, permit, found, at, asked, record).await;
+    let reads = matches!(asked.verb, "get" | "list");
+    let gzip = reads && compress::takes_gzip(&asked.parts.headers);
+    let mut response = resource_found(shared, permit, found, at, asked, record).await;
+    if gzip {
+        response = compress::compress(response);
+    }
     shared.metrics.end(kind, response.status().as_u16(), begun.elapsed());
     response
 }
 
 /// The format of errors, which are never transformed: the first one that can be had as it is.
 fn plain_format(asked: &Asking) -> Format {
-    negotiate::format(&asked.parts.headers, &asked.query, Offer::PLAIN).unwrap_or(Format::JSON)
+    negotiate::plain(&asked.parts.headers, &asked.query)
 }
 
 /// Answers a request for a resource that is there.
@@ -229,7 +239,7 @@ async fn resource_found(
     _: Permit,
     (resource, version): (Arc<Resource>, usize),
     at: ResourcePath,
-    asked: Asking,
+    mut asked: Asking,
     record: &mut Option<Record>,
 ) -> Response<Body> {
     let plain = plain_format(&asked);
@@ -248,6 +258,10 @@ async fn resource_found(
     };
     let content_type = header(&asked.parts.headers, CONTENT_TYPE.as_str());
     let manager = manager(&asked.parts.headers);
+    let upgrade = match shared.websockets.take(asked.verb, &mut asked.parts) {
+        Ok(upgrade) => upgrade,
+        Err(status) => return respond::status(&status, plain),
+    };
     let body = match read_body(asked.verb, &asked.parts.headers, asked.body).await {
         Ok(body) => body,
         Err(status) => return respond::status(&status, plain),
@@ -282,9 +296,13 @@ async fn resource_found(
         Ok(shape) => shape,
         Err(status) => return respond::status(&status, plain),
     };
-    let reply = verbs::serve(&cx).await;
-    let mut response = reply
-        .and_then(|reply| respond::reply(reply, format, &shape))
+    let answer = |reply| match (reply, upgrade) {
+        (Reply::Watch(events), Some(upgrade)) => Ok(upgrade.send(events, format.media)),
+        (reply, _) => respond::reply(reply, format, &shape),
+    };
+    let mut response = verbs::serve(&cx)
+        .await
+        .and_then(answer)
         .unwrap_or_else(|failure| respond::status(&failure, plain));
     respond::warn(&mut response, &cx.warnings());
     response
@@ -333,10 +351,6 @@ fn route(
     Ok((Arc::clone(resource), version))
 }
 
-fn is_dry_run(query: &[(String, String)]) -> bool {
-    query_value(query, "dryRun") == Some("All")
-}
-
 fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'static str {
     match target {
         Target::Resource(at) => at.verb(method, query_flag(query, "watch")),
@@ -357,7 +371,9 @@ async fn permit(
         record.decided(&authorized);
     }
     authorized.map_err(|refusal| match refusal {
-        Refusal::Forbidden { status, .. } => respond::status(&status, format),
+        Refusal::Forbidden { status, .. } => {
+            respond::unsniffed(respond::status(&status, format))
+        }
         Refusal::Failed(error) => respond::failed(&parts.uri, &error),
     })
 }
@@ -370,21 +386,4 @@ fn attributes<'a>(
     query: &'a [(String, String)],
 ) -> Attributes<'a> {
     Attributes::of_request(user, target, verb, &parts.method, parts.uri.path(), query)
-}
-
-/// Reads the body of a request that may have one.
-async fn read_body(verb: &str, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Status> {
-    if matches!(verb, "get" | "list" | "watch") {
-        return Ok(Bytes::new());
-    }
-    let too_large = || Status::too_large(format_args!("limit is {BODY_BYTES_MAX}"));
-    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX) {
-        return Err(too_large());
-    }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(Status::bad_request(format!("the body cannot be read: {error}"))),
-    }
 }

@@ -1,12 +1,19 @@
-//! What a request asks for, read from its method and path.
+//! What a request asks for, read from its method and path; its query, its headers and its body.
 //!
 //! The rules are those of
 //! [resource URIs](https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris) and of
 //! the generic API server's request info.
 
-use http::header::USER_AGENT;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, Method};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
+use pintle_meta::Status;
+
+/// Bodies over this size are refused.
+const BODY_BYTES_MAX: usize = 3 << 20;
 
 /// A path taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +119,32 @@ pub(crate) fn query_flag(pairs: &[(String, String)], name: &str) -> bool {
     })
 }
 
+/// Whether a write is to be tried only.
+pub(crate) fn is_dry_run(query: &[(String, String)]) -> bool {
+    query_value(query, "dryRun") == Some("All")
+}
+
+/// Reads the body of a request that may have one.
+pub(crate) async fn read_body(
+    verb: &str,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Bytes, Status> {
+    if matches!(verb, "get" | "list" | "watch") {
+        return Ok(Bytes::new());
+    }
+    let too_large = || Status::too_large(format_args!("limit is {BODY_BYTES_MAX}"));
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX) {
+        return Err(too_large());
+    }
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(Status::bad_request(format!("the body cannot be read: {error}"))),
+    }
+}
+
 /// The beginning of the user agent: who owns fields when the client does not say.
 pub(crate) fn manager(headers: &HeaderMap) -> String {
     /// A manager's name is cut to this.
@@ -122,7 +155,7 @@ pub(crate) fn manager(headers: &HeaderMap) -> String {
     if name.is_empty() { "unknown".to_owned() } else { name }
 }
 
-/// A header as text.
+/// A header as text, if it is text.
 pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

@@ -7,7 +7,9 @@ use crate::pretty;
 use crate::reply::{List, Reply};
 use crate::shape::{Shape, protobuf};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Response, StatusCode};
 use pintle_meta::protobuf::{Codec, known};
 use pintle_meta::{Status, json, yaml};
@@ -36,7 +38,7 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Result<Respo
             if format.transform == Transform::Partial {
                 return Err(partial_mismatch(&shape.kind.list_kind, true));
             }
-            self::list(list, format, shape.clone())
+            return self::list(list, format, shape.clone());
         }
         Reply::Other { code, json, .. } if format.transform == Transform::Partial => {
             document(code, shape.metadata_of(&json), format, Some(&known::PARTIAL_CODEC))
@@ -54,20 +56,17 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Result<Respo
     })
 }
 
-fn list(list: List, format: Format, shape: Shape) -> Response<Body> {
-    let pieces = match list.pieces(shape) {
-        Ok(pieces) => pieces,
-        Err(failure) => return status(&failure, format),
-    };
+fn list(list: List, format: Format, shape: Shape) -> Result<Response<Body>, Status> {
+    let pieces = list.pieces(shape)?;
     if format.is_streamed() {
-        return response(200, format.media.content_type(), Body::Pieces(pieces));
+        return Ok(response(200, format.media.content_type(), Body::Pieces(pieces)));
     }
     let mut whole = Vec::new();
     for piece in pieces {
         whole.extend_from_slice(&piece);
     }
     whole.pop();
-    document(200, whole, format, None)
+    Ok(document(200, whole, format, None))
 }
 
 /// 406: an object was asked for as a list, or a list as an object.
@@ -161,6 +160,20 @@ fn response(code: u16, content_type: &'static str, body: Body) -> Response<Body>
         StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// Tells browsers to believe the media type.
+pub(crate) fn unsniffed(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Takes the body off an answer to HEAD, and leaves what it says about it.
+pub(crate) fn without_body(response: &mut Response<Body>) {
+    let body = std::mem::replace(response.body_mut(), Body::Full(None));
+    if let Some(length) = http_body::Body::size_hint(&body).exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
 }
 
 /// Adds what every answer carries.

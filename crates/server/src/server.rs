@@ -24,6 +24,7 @@ use crate::serve::{self, Limits, Shutdown, Trigger};
 use crate::storages::Storages;
 use crate::tls;
 use http::HeaderValue;
+use crate::websocket::WebSockets;
 use pintle_storage::{Backend, Storage};
 use std::io;
 use std::io::Write as _;
@@ -264,6 +265,7 @@ impl Server {
             request_time: lifecycle.request_timeout,
             watch_time: Duration::from_secs(lifecycle.min_request_timeout.into()),
             strict_transport: strict_transport(&lifecycle.strict_transport_security_directives),
+            websockets: WebSockets::default(),
             paths,
             address: started.address.to_string(),
         };

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,6 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -78,10 +77,11 @@ where
     let service = server.service(&connection, &activity);
     let ended = if connection.http2 {
         let serving = http2(&server.limits).serve_connection(stream, service);
-        drive(&server, &connection, &activity, serving).await
+        drive(&server, &connection, &activity, serving, http2::Connection::graceful_shutdown).await
     } else {
-        let serving = http1(&server.limits).serve_connection(stream, service);
-        drive(&server, &connection, &activity, serving).await
+        let serving = http1(&server.limits).serve_connection(stream, service).with_upgrades();
+        let finish = http1::UpgradeableConnection::graceful_shutdown;
+        drive(&server, &connection, &activity, serving, finish).await
     };
     if let Err(error) = ended {
         tracing::debug!("connection from {peer} ended: {error}");
@@ -90,12 +90,13 @@ where
 
 /// Drives a connection to its end: its client's, or a graceful one when the server ends, a request
 /// asked for it, or nothing was under way for long.
-async fn drive<H, C: GracefulConnection>(
+async fn drive<H, E, C: Future<Output = Result<(), E>>>(
     server: &Server<H>,
     connection: &Connection,
     activity: &Activity,
     serving: C,
-) -> Result<(), C::Error> {
+    finish: impl FnOnce(Pin<&mut C>),
+) -> Result<(), E> {
     let mut serving = pin!(serving);
     tokio::select! {
         ended = &mut serving => return ended,
@@ -103,7 +104,7 @@ async fn drive<H, C: GracefulConnection>(
         () = connection.closing.notified() => {}
         () = activity.quiet_for(server.limits.idle_time) => {}
     }
-    serving.as_mut().graceful_shutdown();
+    finish(serving.as_mut());
     // A client that is gone, or that never began with HTTP/2, takes no notice.
     tokio::select! {
         ended = &mut serving => ended,

@@ -5,7 +5,7 @@ use crate::negotiate::PROTOBUF;
 use pintle_meta::decode::{self, Decoded};
 use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::options::FieldValidation;
-use pintle_meta::protobuf::{LazyCodec, envelope, known};
+use pintle_meta::protobuf::{self, LazyCodec, envelope, known};
 use pintle_meta::schema::Rules;
 use pintle_meta::{Object, Status, yaml};
 use serde_json::Value;
@@ -206,10 +206,13 @@ fn protobuf(cx: &Context, expected: Expected<'_>) -> Result<Parsed, Status> {
 
 /// Reads the body as the options of a deletion in protocol buffers.
 fn protobuf_options(cx: &Context) -> Result<Parsed, Status> {
-    let opened = open(cx, "DeleteOptions")?;
-    let version = opened.api_version.rsplit('/').next().unwrap_or_default();
-    let cannot = |e| cannot("DeleteOptions", version, "DeleteOptions", e);
-    let value = known::DELETE_OPTIONS_CODEC.read(opened.raw).map_err(cannot)?;
+    let bad = |e: protobuf::Error| Status::bad_request(e.to_string());
+    let opened = envelope::open(&cx.body).map_err(bad)?;
+    let value = match opened.kind.as_str() {
+        "" | "DeleteOptions" => known::DELETE_OPTIONS_CODEC.read(opened.raw).map_err(bad)?,
+        // What says that it is something else is refused for that.
+        _ => Value::Object(serde_json::Map::new()),
+    };
     Ok(typed(value, opened.kind.into(), opened.api_version.into()))
 }
 

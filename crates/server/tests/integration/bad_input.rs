@@ -537,3 +537,16 @@ async fn what_is_not_quite_http() {
     assert!(text.starts_with(b"HTTP/1.1 201 "), "{}", String::from_utf8_lossy(&text));
     target.served.stop().await;
 }
+
+#[tokio::test]
+async fn head_is_answered_without_a_body() {
+    let served = &Served::start(server()).await;
+    for http in [Http::One, Http::Two] {
+        for (path, code) in [("/healthz", 200), ("/apis", 405), (WIDGETS, 405)] {
+            let answer = served.send_over(http, &format!("HEAD {path}"), &[], "").await;
+            assert_eq!((answer.code, answer.body.len()), (code, 0), "{http:?} {path}");
+            assert_ne!(answer.header("content-length"), "", "{http:?} {path}");
+        }
+    }
+    assert_eq!(served.send("GET /healthz", "").await.header("x-content-type-options"), "nosniff");
+}

@@ -1,8 +1,11 @@
 //! Watches: what they start with, what they see, and how they end.
 
+use crate::harness::soon;
 use crate::harness::{Served, brief};
-use crate::kinds::{WIDGETS, colored, server, widget};
+use crate::kinds::{TASKS, WIDGETS, colored, server, widget};
+use serde_json::Value;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MERGE: [(&str, &str); 1] = [("content-type", "application/merge-patch+json")];
 
@@ -215,4 +218,69 @@ async fn the_old_paths_watch() {
         assert_eq!(events.rest().await, want, "{path}");
     }
     served.stop().await;
+}
+
+/// Sends the handshake of a WebSocket, and returns what is read until the other side ends.
+async fn websocket(served: &Served, path: &str, accept: &str) -> Vec<u8> {
+    let mut stream = served.connect(b"http/1.1").await;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\nConnection: keep-alive, Upgrade\r\n\
+         Upgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut read = Vec::new();
+    // Without an answer to its farewell the server ends the connection itself.
+    let _ = soon(stream.read_to_end(&mut read)).await;
+    read
+}
+
+/// The kind and the content of each frame, all of which are short or have a length of 16 bits.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [kind, length, rest @ ..] = bytes {
+        let (length, rest) = match length {
+            126 => (usize::from(u16::from_be_bytes([rest[0], rest[1]])), &rest[2..]),
+            short => (usize::from(*short), rest),
+        };
+        frames.push((*kind, rest[..length].to_vec()));
+        bytes = &rest[length..];
+    }
+    frames
+}
+
+#[tokio::test]
+async fn a_watch_over_a_websocket() {
+    const TEXT: u8 = 0x81;
+    const BINARY: u8 = 0x82;
+    const CLOSE: u8 = 0x88;
+    let served = &Served::start(server()).await;
+    served.send(&format!("POST {TASKS}"), r#"{"metadata":{"name":"a"}}"#).await;
+    served.send(&format!("POST {TASKS}"), r#"{"metadata":{"name":"b"}}"#).await;
+    let path = format!("{TASKS}?watch=1&timeoutSeconds=1");
+    for (accept, kind) in
+        [("application/json", TEXT), ("application/vnd.kubernetes.protobuf", BINARY)]
+    {
+        let read = websocket(served, &path, accept).await;
+        let end = read.windows(4).position(|at| at == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8(read[..end].to_vec()).unwrap().to_lowercase();
+        assert!(head.starts_with("http/1.1 101 "), "{head}");
+        // The answer to the sample of RFC 6455.
+        let accepted = "sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=";
+        assert!(head.contains(accepted), "{head}");
+        let got = frames(&read[end..]);
+        let kinds: Vec<u8> = got.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [kind, kind, CLOSE], "{got:?}");
+        for ((_, event), name) in got.iter().zip(["a", "b"]) {
+            if kind == TEXT {
+                let event: Value = serde_json::from_slice(event).unwrap();
+                assert_eq!(brief(&event), format!("ADDED {name}"));
+            } else {
+                assert!(event.starts_with(b"\n\x05ADDED"), "{event:?}");
+            }
+        }
+    }
+    let line = format!("GET {TASKS}");
+    let plain = served.send_with(&line, &[("connection", "upgrade"), ("upgrade", "websocket")], "");
+    assert_eq!(plain.await.code, 200, "what does not go on is answered as ever");
 }

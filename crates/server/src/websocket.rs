@@ -1,0 +1,164 @@
+//! Answers that go on over a WebSocket: watches from browsers, which cannot read a body as it comes.
+//!
+//! The handshake is that of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-4.2); the frames
+//! are tungstenite's. HTTP/2 knows no `Upgrade`, so this is for HTTP/1.1 only. See
+//! [watch.go](https://github.com/kubernetes/apiserver/blob/master/pkg/endpoints/handlers/watch.go) for
+//! what a client of Kubernetes gets: a message for each event, text for JSON and binary else.
+
+use crate::body::Body;
+use crate::negotiate::Media;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::{Buf, Bytes, BytesMut};
+use futures::{SinkExt, Stream, StreamExt};
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use pintle_meta::Status;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+/// WebSockets at a time; they are connections too, but no longer HTTP's.
+const OPEN_MAX: usize = 1_000;
+/// A message of a client may be this large; a watch reads none but the one that ends it.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// What waits for a slow reader, besides one event.
+const WRITE_BYTES_MAX: usize = 256 << 10;
+/// How long a client may take to answer that it has seen the end.
+const FAREWELL_TIME: Duration = Duration::from_secs(2);
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The WebSockets of a server, of which there is a limited number.
+#[derive(Clone, Debug)]
+pub(crate) struct WebSockets(Arc<Semaphore>);
+
+impl Default for WebSockets {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(OPEN_MAX)))
+    }
+}
+
+/// An upgrade that a client has asked for and that can be granted.
+#[derive(Debug)]
+pub(crate) struct Upgrade {
+    accept: HeaderValue,
+    upgrade: OnUpgrade,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Whether a client asks for a WebSocket.
+fn is_asked(headers: &HeaderMap) -> bool {
+    let has = |name, want: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(want))
+    };
+    has(UPGRADE, "websocket") && has(CONNECTION, "upgrade")
+}
+
+impl WebSockets {
+    /// Takes the upgrade out of a request; nothing where it asks for none, or for something that does
+    /// not go on.
+    ///
+    /// # Errors
+    /// 400 for a handshake that is none, 429 where too many are open.
+    pub(crate) fn take(&self, verb: &str, request: &mut Parts) -> Result<Option<Upgrade>, Status> {
+        if verb != "watch" || !is_asked(&request.headers) {
+            return Ok(None);
+        }
+        let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else { return Ok(None) };
+        let key = request.headers.get(SEC_WEBSOCKET_KEY);
+        let key = key.ok_or_else(|| Status::bad_request("Sec-WebSocket-Key is missing"))?;
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
+        digest.update(key.as_bytes());
+        digest.update(GUID);
+        let accept = HeaderValue::try_from(BASE64_STANDARD.encode(digest.finish()));
+        let accept = accept.map_err(|e| Status::internal(&e))?;
+        let permit = Arc::clone(&self.0).try_acquire_owned();
+        let permit = permit.map_err(|_| Status::too_many_requests("too many WebSockets", 1))?;
+        Ok(Some(Upgrade { accept, upgrade, permit }))
+    }
+}
+
+impl Upgrade {
+    /// Grants the upgrade: the answer with which the connection becomes a WebSocket, on which the
+    /// events are sent, a message for each.
+    pub(crate) fn send(
+        self,
+        events: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+        media: Media,
+    ) -> Response<Body> {
+        let Self { accept, upgrade, permit } = self;
+        tokio::spawn(async move {
+            let _permit = permit;
+            match upgrade.await {
+                Ok(upgraded) => send(upgraded, events, media).await,
+                Err(error) => tracing::debug!(%error, "a WebSocket was not opened"),
+            }
+        });
+        let mut response = Response::new(Body::Full(None));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        response
+    }
+}
+
+async fn send(
+    upgraded: Upgraded,
+    mut events: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+    media: Media,
+) {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+        .max_write_buffer_size(WRITE_BYTES_MAX);
+    let io = TokioIo::new(upgraded);
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let mut pending = BytesMut::new();
+    loop {
+        while let Some(message) = message(&mut pending, media) {
+            if socket.send(message).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            piece = events.next() => match piece {
+                Some(piece) => pending.extend_from_slice(&piece),
+                None => break,
+            },
+            // Reading answers pings, and finds out that the client is gone.
+            said = socket.next() => match said {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                Some(Ok(_)) => {}
+            },
+        }
+    }
+    // A client that is gone takes no notice.
+    let _ = tokio::time::timeout(FAREWELL_TIME, socket.close(None)).await;
+}
+
+/// Takes the next whole event off what has come: a line of JSON, or a message without its length.
+fn message(pending: &mut BytesMut, media: Media) -> Option<Message> {
+    if media == Media::Protobuf {
+        let (length, _) = pending.split_first_chunk()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        if pending.len() < 4 + length {
+            return None;
+        }
+        pending.advance(4);
+        return Some(Message::Binary(pending.split_to(length).freeze()));
+    }
+    let end = pending.iter().position(|byte| *byte == b'\n')?;
+    let line = pending.split_to(end + 1).freeze();
+    // JSON of ours is UTF-8.
+    Some(Message::Text(line.try_into().unwrap_or_default()))
+}
