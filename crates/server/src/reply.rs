@@ -1,6 +1,6 @@
 //! What a verb answers, before it has a format.
 
-use crate::cache::{Entry, Slice};
+use crate::cache::{Entries, Entry};
 use crate::negotiate::Media;
 use crate::shape::{Shape, protobuf};
 use bytes::Bytes;
@@ -35,15 +35,6 @@ pub(crate) struct List {
     pub continue_token: Option<String>,
     /// How many items follow, where that is known.
     pub remaining: Option<usize>,
-}
-
-/// The entries of a list.
-#[derive(Debug)]
-pub(crate) enum Entries {
-    /// A part of the cache, shared with it; removals are to be passed over.
-    Shared(Slice),
-    /// Entries that were picked one by one.
-    Picked(Vec<Arc<Entry>>),
 }
 
 /// A piece of a list is sent when it has grown to this size.

@@ -347,7 +347,8 @@ fn spawn(
 ) -> JoinHandle<io::Result<()>> {
     let shutdown = shared.shutdown.clone();
     let handler = Arc::new(move |request, connection| {
-        pipeline::handle(Arc::clone(&shared), request, connection)
+        // On the heap: hyper keeps its part of a stream for as long as a watch lasts.
+        Box::pin(pipeline::handle(Arc::clone(&shared), request, connection))
     });
     tokio::spawn(serve::serve(listener, tls, limits, handler, shutdown))
 }

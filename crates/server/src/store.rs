@@ -165,7 +165,7 @@ impl Store {
             range.limit = (range.limit * 2).min(STORED_KEYS_MAX);
         };
         self.cache.counts.stored_lists.add(fetched, entries.len());
-        Ok(Some(Page { entries, revision: range.revision, more, remaining: None }))
+        Ok(Some(Page::of(entries, range.revision, more)))
     }
 
     /// Refuses a list of what cannot be decoded, as Kubernetes does: it would not be whole.

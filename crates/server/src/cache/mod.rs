@@ -36,7 +36,7 @@ pub(crate) use broken::Broken;
 pub(crate) use counts::write as write_metrics;
 pub(crate) use entry::{Corrupt, Entry, Key, mark, mark_of};
 pub(crate) use history::Change;
-pub(crate) use page::{Page, Query};
+pub(crate) use page::{Entries, Page, Query};
 pub(crate) use tree::{Cursor, Slice};
 pub(crate) use watcher::{Lagged, Watcher};
 

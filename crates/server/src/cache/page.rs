@@ -7,14 +7,37 @@ use std::sync::Arc;
 /// A page at one revision.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The entries, none of them a removal.
-    pub entries: Vec<Arc<Entry>>,
+    /// The entries.
+    pub entries: Entries,
+    /// How many there are, and the last of them.
+    pub len: usize,
+    pub last: Option<Arc<Entry>>,
     /// The revision that they show.
     pub revision: Revision,
     /// Whether the limit left entries out.
     pub more: bool,
     /// How many entries were left out, where that is known without looking at them.
     pub remaining: Option<usize>,
+}
+
+/// The entries of a page or of a list.
+#[derive(Debug)]
+pub(crate) enum Entries {
+    /// A part of the cache, shared with it; removals are to be passed over.
+    Shared(Slice),
+    /// Entries that were picked one by one.
+    Picked(Vec<Arc<Entry>>),
+}
+
+impl Entries {
+    /// The entries that are not removals.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        let (slice, picked) = match self {
+            Self::Shared(slice) => (Some(slice), &[][..]),
+            Self::Picked(entries) => (None, &entries[..]),
+        };
+        slice.into_iter().flat_map(Slice::alive).chain(picked)
+    }
 }
 
 /// What to list.
@@ -49,18 +72,32 @@ impl Cache {
             let want = if query.limit == 0 { 0 } else { want };
             (state.tree.range(query.prefix, query.start, want), state.revision)
         };
+        if query.filter.is_none() {
+            return self.share(query, slice, revision);
+        }
         if let Some(name) = query.name {
             let entries = slice.named(name).into_iter().filter(|entry| !entry.removed).cloned();
             return pick(entries, query, revision);
         }
         let entries = slice.marked(query.marks).filter(|entry| !entry.removed).cloned();
         let mut page = pick(entries, query, revision);
-        if query.limit > 0 && page.entries.len() == query.limit {
+        if let Some(last) =
+            page.last.as_ref().filter(|_| page.len == query.limit && query.marks > 0)
+        {
             // Marks pass over entries that are not wanted, but they count as something to follow.
-            let last = page.entries.last().map_or("", |entry| &*entry.key);
-            page.more |= slice.iter().any(|entry| !entry.removed && *entry.key > *last);
+            page.more |= slice.alive().any(|entry| *entry.key > *last.key);
         }
-        if page.more && query.filter.is_none() {
+        page
+    }
+
+    /// A page of everything: a part of the tree as it is.
+    fn share<F>(&self, query: &Query<'_, F>, slice: Slice, revision: Revision) -> Page {
+        let mut slice = slice;
+        let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+        let (len, last, more) = slice.cut(limit);
+        let entries = Entries::Shared(slice);
+        let mut page = Page { entries, len, last, revision, more, remaining: None };
+        if page.more {
             page.remaining = self.remaining(query.prefix, &page);
         }
         page
@@ -95,7 +132,7 @@ impl Cache {
     /// How many entries stand behind a page at the page's revision: those that stand there now,
     /// less what was created and plus what was removed since.
     fn remaining(&self, prefix: &str, page: &Page) -> Option<usize> {
-        let last = &page.entries.last()?.key;
+        let last = &page.last.as_ref()?.key;
         let state = self.read();
         if page.revision < state.history.floor() {
             return None;
@@ -112,6 +149,15 @@ impl Cache {
     }
 }
 
+impl Page {
+    /// A page of entries that were picked.
+    pub(crate) fn of(entries: Vec<Arc<Entry>>, revision: Revision, more: bool) -> Self {
+        let (len, last) = (entries.len(), entries.last().cloned());
+        let entries = Entries::Picked(entries);
+        Self { entries, len, last, revision, more, remaining: None }
+    }
+}
+
 fn pick<F: Fn(&Entry) -> bool>(
     entries: impl Iterator<Item = Arc<Entry>>,
     query: &Query<'_, F>,
@@ -123,5 +169,5 @@ fn pick<F: Fn(&Entry) -> bool>(
     let picked: Vec<Arc<Entry>> = entries.by_ref().filter(wanted).take(limit).collect();
     // As in Kubernetes, whether what follows is wanted too is seen by who asks for it.
     let more = picked.len() == limit && entries.next().is_some();
-    Page { entries: picked, revision, more, remaining: None }
+    Page::of(picked, revision, more)
 }

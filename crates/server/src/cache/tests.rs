@@ -129,7 +129,7 @@ impl Model {
                 break;
             }
             assert_eq!(page.remaining, Some(want.len() - got.len()), "{prefix} at {revision}");
-            start = format!("{}\0", page.entries.last().unwrap().key);
+            start = format!("{}\0", page.last.as_ref().unwrap().key);
         }
         let want: Vec<_> = want.into_iter().map(|(key, count)| (key.clone(), *count)).collect();
         assert_eq!(got, want, "{prefix} at {revision} by {limit}");

@@ -4,7 +4,8 @@
 //! meets a shared chunk copies it first. Chunks know how many of their entries are alive, so that
 //! "how many follow this key" costs no walk over them.
 
-use super::entry::Entry;
+use super::entry::{Entry, Key};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A chunk is split when it grows over this many entries.
@@ -17,6 +18,9 @@ pub(crate) struct Chunk {
     /// The marks of the entries' labels: most entries that a selector does not select are passed
     /// over without being looked at.
     marks: Vec<u64>,
+    /// The hashes of the entries' keys: one is found without looking at the others, which are not
+    /// in the processor's caches.
+    hashes: Vec<u32>,
     /// How many of them are not removals.
     alive: usize,
 }
@@ -25,11 +29,30 @@ impl Chunk {
     fn new(entries: Vec<Arc<Entry>>) -> Self {
         let alive = entries.iter().filter(|entry| !entry.removed).count();
         let marks = entries.iter().map(|entry| entry.marks()).collect();
-        Self { entries, marks, alive }
+        let hashes = entries.iter().map(|entry| hash(&entry.key)).collect();
+        Self { entries, marks, hashes, alive }
     }
 
     fn first(&self) -> &str {
         &self.entries[0].key
+    }
+
+    /// The position of a key, if it is here.
+    fn find(&self, key: &str) -> Option<usize> {
+        let wanted = hash(key);
+        let groups = self.hashes.chunks(HASHES_AT_ONCE).enumerate();
+        // All of a group are compared at once, whatever is found: so they are in one instruction.
+        let hits =
+            groups.filter(|(_, group)| group.iter().fold(false, |hit, h| hit | (*h == wanted)));
+        for (group, _) in hits {
+            let from = group * HASHES_AT_ONCE;
+            let to = self.hashes.len().min(from + HASHES_AT_ONCE);
+            let is_it = |at: &usize| self.hashes[*at] == wanted && *self.entries[*at].key == *key;
+            if let Some(at) = (from..to).find(is_it) {
+                return Some(at);
+            }
+        }
+        None
     }
 
     fn search(&self, key: &str) -> Result<usize, usize> {
@@ -45,10 +68,20 @@ impl Chunk {
     }
 }
 
+/// How many hashes are compared at once.
+const HASHES_AT_ONCE: usize = 16;
+
+/// The hash FNV-1a: short keys, and a collision costs one comparison.
+fn hash(key: &str) -> u32 {
+    key.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 /// The newest entry of every key, removals among them while the history remembers them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
     chunks: Vec<Arc<Chunk>>,
+    /// The first key of each chunk.
+    firsts: Vec<Key>,
 }
 
 impl Tree {
@@ -56,24 +89,27 @@ impl Tree {
     pub(crate) fn from_sorted(entries: &[Arc<Entry>]) -> Self {
         debug_assert!(entries.is_sorted_by(|a, b| *a.key < *b.key));
         let chunks = entries.chunks(CHUNK_ENTRIES_MAX / 2);
-        Self { chunks: chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect() }
+        let firsts = chunks.clone().map(|chunk| chunk[0].key.clone()).collect();
+        let chunks = chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect();
+        Self { chunks, firsts }
     }
 
     /// The chunk that has the key or would have it.
     fn chunk_of(&self, key: &str) -> usize {
-        self.chunks.partition_point(|chunk| chunk.first() <= key).saturating_sub(1)
+        self.firsts.partition_point(|first| **first <= *key).saturating_sub(1)
     }
 
     /// The newest entry of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Arc<Entry>> {
         let chunk = self.chunks.get(self.chunk_of(key))?;
-        chunk.search(key).ok().map(|at| &chunk.entries[at])
+        chunk.find(key).map(|at| &chunk.entries[at])
     }
 
     /// Puts an entry in the place of the one with its key, and returns that one.
     pub(crate) fn insert(&mut self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
         let at = self.chunk_of(&entry.key);
         let Some(chunk) = self.chunks.get_mut(at) else {
+            self.firsts.push(entry.key.clone());
             self.chunks.push(Arc::new(Chunk::new(vec![entry])));
             return None;
         };
@@ -88,8 +124,12 @@ impl Tree {
                 Some(old)
             }
             Err(position) => {
-                chunk.entries.insert(position, entry);
+                if position == 0 {
+                    self.firsts[at] = entry.key.clone();
+                }
+                chunk.hashes.insert(position, hash(&entry.key));
                 chunk.marks.insert(position, marks);
+                chunk.entries.insert(position, entry);
                 self.split(at);
                 None
             }
@@ -104,7 +144,9 @@ impl Tree {
         // Keys often grow: leave the left half fuller than the right one.
         let right = Chunk::new(chunk.entries.split_off(CHUNK_ENTRIES_MAX * 3 / 4));
         chunk.marks.truncate(chunk.entries.len());
+        chunk.hashes.truncate(chunk.entries.len());
         chunk.alive -= right.alive;
+        self.firsts.insert(at + 1, right.entries[0].key.clone());
         self.chunks.insert(at + 1, Arc::new(right));
     }
 
@@ -119,9 +161,15 @@ impl Tree {
         let chunk = Arc::make_mut(chunk);
         chunk.entries.remove(position);
         chunk.marks.remove(position);
+        chunk.hashes.remove(position);
         chunk.alive -= usize::from(!entry.removed);
-        if chunk.entries.is_empty() {
-            self.chunks.remove(at);
+        match chunk.entries.first() {
+            Some(first) if position == 0 => self.firsts[at] = first.key.clone(),
+            Some(_) => {}
+            None => {
+                self.chunks.remove(at);
+                self.firsts.remove(at);
+            }
         }
     }
 
@@ -153,6 +201,10 @@ impl Tree {
             if want > 0 && found >= want {
                 break;
             }
+        }
+        if let Some(last) = slice.chunks.last() {
+            let end = end_of(prefix).map(|end| last.search(&end).unwrap_or_else(|end| end));
+            slice.end = end.unwrap_or(last.entries.len());
         }
         slice
     }
@@ -190,15 +242,60 @@ fn end_of(prefix: &str) -> Option<String> {
     Some(end)
 }
 
-/// Chunks that hold a range of a tree, and where in the first one it starts.
+/// Chunks that hold a range of a tree, where in the first one it starts, and where in the last one it
+/// ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slice {
     chunks: Vec<Arc<Chunk>>,
     position: usize,
+    end: usize,
     prefix: String,
 }
 
 impl Slice {
+    /// The positions in a chunk that belong to the range.
+    fn within(&self, chunk: usize) -> Range<usize> {
+        let start = if chunk == 0 { self.position } else { 0 };
+        let is_last = chunk + 1 == self.chunks.len();
+        let end = if is_last { self.end } else { self.chunks[chunk].entries.len() };
+        start.min(end)..end
+    }
+
+    /// Ends the range behind `limit` entries that are not removals; returns how many there are, the
+    /// last of them, and whether others followed.
+    pub(crate) fn cut(&mut self, limit: usize) -> (usize, Option<Arc<Entry>>, bool) {
+        let (mut count, mut last) = (0, None);
+        for at in 0..self.chunks.len() {
+            let (chunk, within) = (&self.chunks[at], self.within(at));
+            let whole = within.len() == chunk.entries.len() && count + chunk.alive <= limit;
+            if whole && at + 1 < self.chunks.len() {
+                count += chunk.alive;
+                last = chunk.entries.iter().rfind(|entry| !entry.removed).or(last);
+                continue;
+            }
+            for position in within {
+                let entry = &chunk.entries[position];
+                if entry.removed {
+                    continue;
+                }
+                if count == limit {
+                    let last = last.cloned();
+                    self.chunks.truncate(at + 1);
+                    self.end = position;
+                    return (count, last, true);
+                }
+                count += 1;
+                last = Some(entry);
+            }
+        }
+        (count, last.cloned(), false)
+    }
+
+    /// The entries that are not removals.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.iter().filter(|entry| !entry.removed)
+    }
+
     /// The newest entries in order, removals among them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.marked(0)
@@ -211,9 +308,11 @@ impl Slice {
 
     /// Those of the newest entries whose labels have all of these marks.
     pub(crate) fn marked(&self, marks: u64) -> impl Iterator<Item = &Arc<Entry>> {
-        let pairs = self.chunks.iter().flat_map(|chunk| chunk.entries.iter().zip(&chunk.marks));
-        let marked = pairs.skip(self.position).filter(move |(_, has)| *has & marks == marks);
-        marked.map(|(entry, _)| entry).take_while(|entry| entry.key.starts_with(&self.prefix))
+        let pairs = self.chunks.iter().enumerate().flat_map(|(at, chunk)| {
+            let within = self.within(at);
+            chunk.entries[within.clone()].iter().zip(&chunk.marks[within])
+        });
+        pairs.filter(move |(_, has)| *has & marks == marks).map(|(entry, _)| entry)
     }
 
     /// The entries with a name, one in each namespace; namespaces are passed over, not their entries.
@@ -249,7 +348,8 @@ impl Slice {
 
     /// The same entries by their number, for a reader that comes back for more.
     pub(crate) fn cursor(self) -> Cursor {
-        Cursor { chunk: 0, position: self.position, slice: self }
+        let Range { start, end } = if self.chunks.is_empty() { 0..0 } else { self.within(0) };
+        Cursor { chunk: 0, position: start, end, slice: self }
     }
 }
 
@@ -259,17 +359,19 @@ pub(crate) struct Cursor {
     slice: Slice,
     chunk: usize,
     position: usize,
+    end: usize,
 }
 
 impl Cursor {
     /// The next entry, removals among them.
     pub(crate) fn next(&mut self) -> Option<&Arc<Entry>> {
-        while self.position >= self.slice.chunks.get(self.chunk)?.entries.len() {
+        while self.position >= self.end {
             self.chunk += 1;
-            self.position = 0;
+            self.slice.chunks.get(self.chunk)?;
+            Range { start: self.position, end: self.end } = self.slice.within(self.chunk);
         }
         let entry = &self.slice.chunks[self.chunk].entries[self.position];
         self.position += 1;
-        entry.key.starts_with(&self.slice.prefix).then_some(entry)
+        Some(entry)
     }
 }

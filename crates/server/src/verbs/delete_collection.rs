@@ -4,8 +4,8 @@ use super::Context;
 use super::delete::{self, Deleted};
 use super::list;
 use super::select::Selection;
-use crate::cache::Entry;
-use crate::reply::{Entries, Reply};
+use crate::cache::{Entries, Entry};
+use crate::reply::Reply;
 use crate::store::Store;
 use pintle_meta::options::{DeleteOptions, ListOptions};
 use pintle_meta::{Reason, Status};
@@ -49,10 +49,7 @@ async fn delete_page(
     options: &DeleteOptions,
     deleted: &mut Vec<Arc<Entry>>,
 ) -> Result<(), Status> {
-    let entries: Vec<Arc<Entry>> = match page {
-        Entries::Picked(entries) => entries,
-        Entries::Shared(slice) => slice.iter().filter(|entry| !entry.removed).cloned().collect(),
-    };
+    let entries: Vec<Arc<Entry>> = page.iter().cloned().collect();
     if !entries.is_empty() {
         cx.check_namespace()?;
     }

@@ -2,8 +2,8 @@
 
 use super::Context;
 use super::select::Selection;
-use crate::cache::{Entry, Page, Query};
-use crate::reply::{Entries, List, Reply};
+use crate::cache::{Entries, Entry, Page, Query};
+use crate::reply::{List, Reply};
 use crate::store::{Source, Store};
 use pintle_meta::Status;
 use pintle_meta::continue_token::ContinueToken;
@@ -66,7 +66,7 @@ pub(super) async fn read(
     };
     let page = match cached {
         Some(page) => {
-            cache.counts.lists.add(page.entries.len(), page.entries.len());
+            cache.counts.lists.add(page.len, page.len);
             page
         }
         None => {
@@ -78,7 +78,7 @@ pub(super) async fn read(
 }
 
 fn paged(page: Page, selection: &Selection) -> List {
-    let last: Option<&Arc<Entry>> = page.entries.last().filter(|_| page.more);
+    let last: Option<&Arc<Entry>> = page.last.as_ref().filter(|_| page.more);
     let continue_token = last.map(|entry| {
         let relative = entry.key.strip_prefix(&selection.base).unwrap_or(&entry.key);
         ContinueToken::after(page.revision, relative).encode()
@@ -87,7 +87,7 @@ fn paged(page: Page, selection: &Selection) -> List {
         continue_token,
         remaining: page.remaining,
         revision: page.revision,
-        entries: Entries::Picked(page.entries),
+        entries: page.entries,
     }
 }
 

@@ -177,23 +177,26 @@ impl Context {
 }
 
 /// Answers a request for a resource.
+///
+/// A future is as large as the largest that it may wait for, and is moved a few times. Writes are
+/// large, and boxed so that reads do not pay for them.
 pub(crate) async fn serve(cx: &Context) -> Result<Reply, Status> {
     let store = match &cx.resource.backing {
         Backing::Store(store) => store,
-        Backing::Rest(rest) => return own::serve(cx, rest.as_ref()).await,
+        Backing::Rest(rest) => return Box::pin(own::serve(cx, rest.as_ref())).await,
     };
     if !cx.request.subresource.is_empty() {
-        return serve_subresource(cx, store).await;
+        return Box::pin(serve_subresource(cx, store)).await;
     }
     match cx.request.verb {
         "get" => get::object(cx, store).await,
         "list" => list::list(cx, store).await,
         "watch" => watch::watch(cx, store).await,
-        "create" => create::create(cx, store).await,
-        "update" => update::object(cx, store, None).await,
-        "patch" => patch::object(cx, store, None).await,
-        "delete" => delete::object(cx, store).await,
-        "deletecollection" => delete_collection::delete(cx, store).await,
+        "create" => Box::pin(create::create(cx, store)).await,
+        "update" => Box::pin(update::object(cx, store, None)).await,
+        "patch" => Box::pin(patch::object(cx, store, None)).await,
+        "delete" => Box::pin(delete::object(cx, store)).await,
+        "deletecollection" => Box::pin(delete_collection::delete(cx, store)).await,
         _ => Err(Status::method_not_allowed()),
     }
 }
@@ -203,12 +206,18 @@ async fn serve_subresource(cx: &Context, store: &Store) -> Result<Reply, Status>
     match (subresource, cx.request.verb) {
         (None, _) => Err(Status::unknown_path()),
         (Some(Subresource::Status(_)), "get") => get::object(cx, store).await,
-        (on @ Some(Subresource::Status(_)), "update") => update::object(cx, store, on).await,
-        (on @ Some(Subresource::Status(_)), "patch") => patch::object(cx, store, on).await,
+        (on @ Some(Subresource::Status(_)), "update") => {
+            Box::pin(update::object(cx, store, on)).await
+        }
+        (on @ Some(Subresource::Status(_)), "patch") => {
+            Box::pin(patch::object(cx, store, on)).await
+        }
         (Some(Subresource::Part(part)), "get") => get::part(cx, store, part).await,
-        (Some(Subresource::Part(part)), "update") => update::part(cx, store, part).await,
-        (Some(Subresource::Part(part)), "patch") => patch::part(cx, store, part).await,
-        (Some(Subresource::Action(action)), "create") => connect::call(cx, store, action).await,
+        (Some(Subresource::Part(part)), "update") => Box::pin(update::part(cx, store, part)).await,
+        (Some(Subresource::Part(part)), "patch") => Box::pin(patch::part(cx, store, part)).await,
+        (Some(Subresource::Action(action)), "create") => {
+            Box::pin(connect::call(cx, store, action)).await
+        }
         (Some(_), _) => Err(Status::method_not_allowed()),
     }
 }

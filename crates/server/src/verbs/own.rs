@@ -3,8 +3,8 @@
 use super::body::{self, Expected};
 use super::select::Selection;
 use super::{Context, create, update};
-use crate::cache::Entry;
-use crate::reply::{Entries, List, Reply};
+use crate::cache::{Entries, Entry};
+use crate::reply::{List, Reply};
 use crate::rest::AnyRest;
 use crate::store::Store;
 use pintle_meta::options::{CreateOptions, ListOptions, UpdateOptions};
