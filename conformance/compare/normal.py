@@ -116,7 +116,7 @@ class Normal:
             head, *rows = self.text(value).split("\n")
             return "\n".join([head.split(":")[0]] + sorted(rows)) if rows else self.text(value)
         if key == "message" and re.search(r"is invalid: \[.*metadata\.(labels|annotations)", value):
-            return " ".join(sorted(self.text(value).split()))
+            return " ".join(sorted(re.sub(r"[\[\],]", " ", self.text(value)).split()))
         if key == "message" and "errors:\n" in value:
             # Go walks a map in no fixed order.
             head, *rows = self.text(value).split("\n")

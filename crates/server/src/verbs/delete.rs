@@ -1,5 +1,6 @@
 //! DELETE of one object.
 
+use super::replace::revision;
 use super::{Context, body};
 use crate::admission::Operation;
 use crate::cache::Entry;
@@ -61,7 +62,17 @@ pub(super) async fn delete(
     for _ in 0..CONFLICT_TRIES_MAX {
         let result = attempt(cx, store, key, entry.as_deref(), options).await;
         match result {
-            Ok(Some(deleted)) => return Ok(deleted),
+            Ok(Some(deleted)) if !(guessed && is_unwritten(&deleted, entry.as_ref(), options)) => {
+                return Ok(deleted);
+            }
+            // Nothing has shown whether the guess was right.
+            Ok(Some(deleted)) => {
+                let stored = store.get_stored(key).await?;
+                if revision(entry.as_ref()) == revision(stored.as_ref()) {
+                    return Ok(deleted);
+                }
+                entry = stored;
+            }
             Err(status) if !guessed => return Err(status),
             // As with an update, the cache may lag; the stored object decides.
             Ok(None) | Err(_) => entry = store.get_stored(key).await?,
@@ -69,6 +80,12 @@ pub(super) async fn delete(
         guessed = false;
     }
     Err(Status::modified(&cx.group_resource(), &cx.request.name))
+}
+
+/// Whether a deletion changed nothing.
+fn is_unwritten(deleted: &Deleted, entry: Option<&Arc<Entry>>, options: &DeleteOptions) -> bool {
+    let same = |waiting: &Arc<Entry>| Some(waiting.revision) == revision(entry);
+    options.dry_run || matches!(deleted, Deleted::Waiting(waiting) if same(waiting))
 }
 
 /// One try; `Ok(None)` where somebody else was faster.

@@ -86,6 +86,11 @@ impl Context {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning.into());
     }
 
+    /// Takes back all warnings but the first ones: what they were about is tried again.
+    fn take_back_warnings(&self, kept: usize) {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).truncate(kept);
+    }
+
     /// The warnings so far.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use pintle_meta::options::parse_resource_version;
 use pintle_meta::validation::{validate_object_meta, validate_object_meta_update};
 use pintle_meta::{FieldErrors, Object, Status};
+use pintle_storage::Revision;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub(super) type Make<'a> = Box<
 /// The end of one try.
 enum Outcome {
     Written(Reply),
+    /// There was nothing to write, or it was not to be written.
+    Unwritten(Reply),
     Overtaken,
 }
 
@@ -48,32 +51,40 @@ pub(super) async fn replace(
 ) -> Result<Reply, Status> {
     cx.check_name()?;
     let key = cx.key();
-    // The cache is a good guess. Whatever goes wrong with it is tried once more on the stored
-    // object, so a cache that lags costs a read and never a wrong answer.
+    // The cache is a good guess. Whatever goes wrong with it, and whatever needs no write that would
+    // show it to be right, is tried once more on the stored object unless that is the same, so a
+    // cache that lags costs a read and never a wrong answer.
     let mut entry = store.cache().get(&key);
     let mut guessed = true;
+    let told = cx.warnings().len();
     for _ in 0..CONFLICT_TRIES_MAX {
-        match attempt(cx, store, update, &key, entry.as_deref()).await {
+        let result = match attempt(cx, store, update, &key, entry.as_deref()).await {
             Ok(Outcome::Written(reply)) => return Ok(reply),
-            Err(status) if !guessed => return Err(status),
-            Err(status) => {
+            Ok(Outcome::Unwritten(reply)) => Some(Ok(reply)),
+            Ok(Outcome::Overtaken) => None,
+            Err(status) => Some(Err(status)),
+        };
+        let stored = match result {
+            Some(result) if !guessed => return result,
+            Some(result) => {
                 let stored = store.get_stored(&key).await?;
-                let same = |a: &Arc<Entry>, b: &Arc<Entry>| a.revision == b.revision;
-                let unchanged = match (&entry, &stored) {
-                    (Some(a), Some(b)) => same(a, b),
-                    (None, None) => true,
-                    _ => false,
-                };
-                if unchanged {
-                    return Err(status);
+                if revision(entry.as_ref()) == revision(stored.as_ref()) {
+                    return result;
                 }
-                entry = stored;
+                stored
             }
-            Ok(Outcome::Overtaken) => entry = store.get_stored(&key).await?,
-        }
+            None => store.get_stored(&key).await?,
+        };
+        cx.take_back_warnings(told);
+        entry = stored;
         guessed = false;
     }
     Err(Status::modified(&cx.group_resource(), &cx.request.name))
+}
+
+/// When an object was written last; `None` where there is none.
+pub(super) fn revision(entry: Option<&Arc<Entry>>) -> Option<Revision> {
+    entry.map(|entry| entry.revision)
 }
 
 async fn attempt(
@@ -248,7 +259,7 @@ async fn write(
     let done = |entry| Outcome::Written(Reply::Object { code: 200, entry });
     // The same bytes at the same revision: there is nothing to write, and nobody is told.
     if update.dry_run || (unchanged.bytes() == entry.bytes() && !store.is_stale(key).await?) {
-        return Ok(done(unchanged));
+        return Ok(Outcome::Unwritten(Reply::Object { code: 200, entry: unchanged }));
     }
     if is_released(new.meta()) {
         let gone = store.delete(key, entry.revision).await?;
