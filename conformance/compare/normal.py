@@ -7,6 +7,7 @@ managedFields and the causes of apply conflicts are put in one order.
 """
 import base64
 import json
+import os
 import re
 
 KEPT_HEADERS = ("content-type", "warning", "retry-after", "allow", "content-encoding", "vary",
@@ -23,6 +24,7 @@ OWN = ("serverAddress", "gitVersion", "goVersion", "platform", "gitCommit", "bui
        "compiler", "gitTreeState")
 # The versions that two servers have reached differ.
 REACHED = re.compile(r"(too large resource version: .*, current: )\d+|(too old resource version: .*\()\d+\)", re.I)
+SHOWN_BEFORE = 60
 SHOWN_CHARACTERS = 300
 
 
@@ -172,7 +174,13 @@ def difference(want, got, at="body"):
         for index, (one, other) in enumerate(zip(want, got)):
             rows += difference(one, other, f"{at}[{index}]")
         return rows
-    return [] if want == got else [f"{at}: want {short(want)}, got {short(got)}"]
+    if want == got:
+        return []
+    if isinstance(want, str):
+        # Of long texts that begin alike only what differs is worth a line.
+        begin = max(len(os.path.commonprefix([want, got])) - SHOWN_BEFORE, 0)
+        want, got = want[begin:], got[begin:]
+    return [f"{at}: want {short(want)}, got {short(got)}"]
 
 
 def short(value):

@@ -18,7 +18,7 @@ use crate::request::Request;
 use crate::scale::ScalePaths;
 use crate::schema::Rules;
 use crate::validation::NameRule;
-use declared::{declared_schema, has_status, scale, selectable};
+use declared::{declared_schema, has_status, printed, scale, selectable};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion;
 use kube_core::CustomResourceExt;
 use serde_json::Value;
@@ -384,18 +384,6 @@ pub fn of<T: Served>(object: &dyn Object) -> &T {
 #[must_use]
 pub fn of_mut<T: Served>(object: &mut dyn Object) -> &mut T {
     object.downcast_mut().expect("hooks get objects of their own kind")
-}
-
-/// The columns of `#[kube(printcolumn = …)]`, where the author lists no others.
-fn printed<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> Option<Table> {
-    let mut table = Columns::<K>::new();
-    K::columns(&mut table);
-    let columns = declared.iter().filter_map(|v| v.additional_printer_columns.as_deref());
-    let columns = columns.flatten().cloned().collect::<Vec<_>>();
-    (table.by_default && !columns.is_empty()).then(|| {
-        table.print(&columns);
-        table.erase()
-    })
 }
 
 /// An object of a type with nothing set, as JSON: what a write is compared with that creates one.

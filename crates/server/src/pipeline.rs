@@ -29,7 +29,7 @@ use crate::{impersonate, index, names, other, respond};
 use futures::FutureExt;
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use pintle_meta::{Request as Asked, Status, User};
@@ -233,6 +233,14 @@ fn plain_format(asked: &Asking) -> Format {
     negotiate::plain(&asked.parts.headers, &asked.query)
 }
 
+/// A table needs columns, which only objects of the kind have.
+fn transforms(at: &ResourcePath) -> Transforms {
+    match at.subresource.as_deref() {
+        None | Some("status") => Transforms::All,
+        Some(_) => Transforms::Metadata,
+    }
+}
+
 /// Answers a request for a resource that is there.
 async fn resource_found(
     shared: &Shared,
@@ -243,13 +251,8 @@ async fn resource_found(
     record: &mut Option<Record>,
 ) -> Response<Body> {
     let plain = plain_format(&asked);
-    let transforms = match &at.subresource {
-        None => Transforms::All,
-        Some(name) if name == "status" => Transforms::All,
-        Some(_) => Transforms::Metadata,
-    };
     let kind = resource.wire_kind(version, at.subresource.as_deref());
-    let offer = Offer { transforms, kind: Some(kind) };
+    let offer = Offer { transforms: transforms(&at), kind: Some(kind) };
     let format = match negotiate::route(&asked.parts.headers, asked.verb)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, offer))
     {
@@ -371,9 +374,7 @@ async fn permit(
         record.decided(&authorized);
     }
     authorized.map_err(|refusal| match refusal {
-        Refusal::Forbidden { status, .. } => {
-            respond::unsniffed(respond::status(&status, format))
-        }
+        Refusal::Forbidden { status, .. } => respond::unsniffed(respond::status(&status, format)),
         Refusal::Failed(error) => respond::failed(&parts.uri, &error),
     })
 }

@@ -20,16 +20,16 @@ use crate::options::{self, Options};
 use crate::pipeline::{self, Shared};
 use crate::registry::{Backing, Registry, Resource};
 use crate::reload::Reloads;
-use crate::serve::{self, Limits, Shutdown, Trigger};
+use crate::running::Running;
+use crate::serve::{self, Limits, Shutdown};
 use crate::storages::Storages;
 use crate::tls;
-use http::HeaderValue;
 use crate::websocket::WebSockets;
+use http::HeaderValue;
 use pintle_storage::{Backend, Storage};
 use std::io;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -220,13 +220,7 @@ impl Server {
         resources.extend(added);
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));
-        let caches: Vec<Arc<Cache>> = resources
-            .iter()
-            .filter_map(|resource| match &resource.backing {
-                Backing::Store(store) => Some(Arc::clone(store.cache())),
-                Backing::Rest(_) => None,
-            })
-            .collect();
+        let caches = caches(&resources);
         let catalog = Arc::new(Catalog {
             title: self.name,
             version: "0.1".to_owned(),
@@ -271,6 +265,14 @@ impl Server {
         };
         (shared, Tasks { caches, bootstrap: access.bootstrap })
     }
+}
+
+fn caches(resources: &[Arc<Resource>]) -> Vec<Arc<Cache>> {
+    let stored = resources.iter().filter_map(|resource| match &resource.backing {
+        Backing::Store(store) => Some(Arc::clone(store.cache())),
+        Backing::Rest(_) => None,
+    });
+    stored.collect()
 }
 
 /// The paths that are not resources, sorted.
@@ -351,77 +353,4 @@ fn spawn(
         Box::pin(pipeline::handle(Arc::clone(&shared), request, connection))
     });
     tokio::spawn(serve::serve(listener, tls, limits, handler, shutdown))
-}
-
-/// A server that runs.
-///
-/// Dropping it leaves the server running until the runtime ends; [`shutdown`](Running::shutdown)
-/// ends it in order.
-#[derive(Debug)]
-pub struct Running {
-    address: SocketAddr,
-    trigger: Trigger,
-    kubeconfig: Option<PathBuf>,
-    authority_pem: String,
-    token: AdminToken,
-    serving: JoinHandle<io::Result<()>>,
-    /// The feeds, what reads files again, and what follows a cluster's configuration.
-    tasks: Vec<JoinHandle<()>>,
-    audit: Option<Arc<Audit>>,
-}
-
-impl Running {
-    /// The address that is listened on.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The URL for a client on this machine.
-    #[must_use]
-    pub fn url(&self) -> String {
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        format!("https://{address}")
-    }
-
-    /// The kubeconfig of the administrator; none is written where a cluster says who is who, unless
-    /// it was asked for.
-    #[must_use]
-    pub fn kubeconfig(&self) -> Option<&Path> {
-        self.kubeconfig.as_deref()
-    }
-
-    /// The certificates by which a client knows the server, in PEM form.
-    #[must_use]
-    pub fn authority_pem(&self) -> &str {
-        &self.authority_pem
-    }
-
-    /// The bearer token of the administrator; where a cluster says who is who, one that nobody else
-    /// knows and that ends with the server.
-    #[must_use]
-    pub fn token(&self) -> &str {
-        self.token.as_str()
-    }
-
-    /// Ends the server: requests under way are finished, watches end, and then this returns.
-    ///
-    /// # Errors
-    /// Where the server had failed before.
-    pub async fn shutdown(self) -> io::Result<()> {
-        self.trigger.start();
-        self.finished().await
-    }
-
-    async fn finished(self) -> io::Result<()> {
-        let result = self.serving.await.map_err(io::Error::other)?;
-        self.tasks.iter().for_each(JoinHandle::abort);
-        if let Some(audit) = &self.audit {
-            audit.flush().await;
-        }
-        result
-    }
 }

@@ -69,7 +69,7 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
 
     /// Waits until another process may have written; for a database that is shared.
     async fn changed(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

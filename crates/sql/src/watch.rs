@@ -1,5 +1,6 @@
 //! Watches: cursors into the log, of which the newest part is in memory.
 
+use crate::commit::Change;
 use crate::log::Shared;
 use crate::tail::key;
 use async_trait::async_trait;
@@ -39,7 +40,7 @@ impl LogWatch {
         }
         // Nothing is awaited from here on, so a call that is cancelled has taken nothing.
         self.cursor = changes.last().map_or(published, |change| change.revision) + 1;
-        let events = changes.into_iter().map(|change| change.into_event());
+        let events = changes.into_iter().map(Change::into_event);
         Ok(events.filter(|event| key(event).starts_with(&*self.prefix)).collect())
     }
 }

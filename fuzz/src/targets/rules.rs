@@ -52,11 +52,11 @@ pub(super) fn rules(data: &[u8]) -> bool {
 pub(super) fn values(data: &[u8]) -> bool {
     let (new, old) = two(data);
     let Some(new) = value(new) else { return false };
-    look(&AUTHORED, new, value(old));
+    look(&AUTHORED, new, value(old).as_ref());
     true
 }
 
-fn look(rules: &Rules, mut new: Value, old: Option<Value>) {
+fn look(rules: &Rules, mut new: Value, old: Option<&Value>) {
     rules.fill(&mut new);
     let filled = new.clone();
     rules.fill(&mut new);
@@ -64,7 +64,7 @@ fn look(rules: &Rules, mut new: Value, old: Option<Value>) {
     let _ = rules.undecodable(&new);
     let found = || {
         let mut errors = FieldErrors::new();
-        rules.check(&new, old.as_ref(), &mut errors);
+        rules.check(&new, old, &mut errors);
         errors.to_string()
     };
     assert_eq!(found(), found(), "a verdict is a verdict");

@@ -157,8 +157,10 @@ fn call(call: &mut CallExpr) {
     for operand in target.into_iter().chain(&mut call.args) {
         // A constant costs what it costs, and the interpreter has a short way to add to a list that
         // it must recognize.
+        let is_constant = |item: &IdedExpr| matches!(item.expr, Expr::Literal(_));
         let plain = match &operand.expr {
-            Expr::Literal(_) | Expr::List(_) => true,
+            Expr::Literal(_) => true,
+            Expr::List(list) => function == library::WIDE || list.elements.iter().all(is_constant),
             Expr::Ident(name) => name.starts_with('@'),
             _ => false,
         };

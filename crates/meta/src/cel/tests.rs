@@ -1,5 +1,7 @@
 //! Rules on values, as a kind has them.
 
+#![allow(clippy::needless_pass_by_value, reason = "a table reads best with its values in place")]
+
 use crate::field::FieldErrors;
 use crate::schema::Rules;
 use proptest::prelude::*;

@@ -157,6 +157,7 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "a table reads best with its values in place")]
 mod tests {
     use super::*;
     use serde_json::json;

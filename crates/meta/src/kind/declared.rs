@@ -1,5 +1,7 @@
 //! What kube-derive declares of a version, read from the definition that it makes.
 
+use super::Hub;
+use crate::columns::{Columns, Table};
 use crate::object::Served;
 use crate::scale::ScalePaths;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion;
@@ -19,6 +21,18 @@ pub(super) fn scale(declared: &[CustomResourceDefinitionVersion]) -> Option<Scal
 pub(super) fn selectable(declared: &[CustomResourceDefinitionVersion]) -> Vec<String> {
     let fields = declared.iter().filter_map(|v| v.selectable_fields.as_ref()).flatten();
     fields.map(|field| field.json_path.trim_start_matches('.').to_owned()).collect()
+}
+
+/// The columns of `#[kube(printcolumn = …)]`, where the author lists no others.
+pub(super) fn printed<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> Option<Table> {
+    let mut table = Columns::<K>::new();
+    K::columns(&mut table);
+    let columns = declared.iter().filter_map(|v| v.additional_printer_columns.as_deref());
+    let columns = columns.flatten().cloned().collect::<Vec<_>>();
+    (table.by_default && !columns.is_empty()).then(|| {
+        table.print(&columns);
+        table.erase()
+    })
 }
 
 /// The schema of a kind, with what clients are told of its field selectors.

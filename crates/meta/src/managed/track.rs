@@ -6,6 +6,7 @@ use super::entries::{Entry, Manager};
 use super::schema::TypeSchema;
 use super::set::FieldSet;
 use super::update::Error;
+use super::validate::validate;
 use super::versions::Versions;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -114,7 +115,10 @@ pub(super) fn convert(
     api_version: &str,
 ) -> Result<Value, Error> {
     let error = |e| Error::new(format!("failed to convert object to {api_version}: {e}"));
-    versions.convert(object, api_version).map_err(error)
+    let converted = versions.convert(object, api_version).map_err(error)?;
+    // As in Go, items that are there twice are let pass in the version of the request only.
+    validate(schema(versions, api_version)?.root(), &converted).map_err(error)?;
+    Ok(converted)
 }
 
 /// Fits all entries to the schemas as they are now.

@@ -1,5 +1,7 @@
 //! What a schema finds in values.
 
+#![allow(clippy::needless_pass_by_value, reason = "a table reads best with its values in place")]
+
 use super::Rules;
 use super::format::Format;
 use crate::field::FieldErrors;

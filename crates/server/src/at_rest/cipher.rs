@@ -1,7 +1,7 @@
 //! The ciphers of Kubernetes' providers, byte for byte.
 
 use aes::{Aes128, Aes192, Aes256};
-use aes_gcm::aead::consts::U12;
+use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::{AeadInPlace, AesGcm, KeyInit};
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
@@ -115,19 +115,17 @@ fn seal_gcm<C: AeadInPlace<NonceSize = U12> + KeyInit>(
     Ok(())
 }
 
-fn open_gcm<C: AeadInPlace<NonceSize = U12> + KeyInit>(
+fn open_gcm<C: AeadInPlace<NonceSize = U12, TagSize = U16> + KeyInit>(
     key: &[u8],
     place: &[u8],
     sealed: &[u8],
 ) -> Result<Vec<u8>, &'static str> {
     let (nonce, rest) = sealed.split_first_chunk::<GCM_NONCE_BYTES>().ok_or(TOO_SHORT)?;
-    let at = rest.len().checked_sub(TAG_BYTES).ok_or(NOT_AUTHENTIC)?;
-    let (ciphertext, tag) = rest.split_at(at);
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(NOT_AUTHENTIC)?;
     let cipher = C::new_from_slice(key).map_err(|_| NOT_AUTHENTIC)?;
     let mut plain = ciphertext.to_vec();
-    let tag = aes_gcm::aead::Tag::<C>::from_slice(tag);
     cipher
-        .decrypt_in_place_detached(&(*nonce).into(), place, &mut plain, tag)
+        .decrypt_in_place_detached(&(*nonce).into(), place, &mut plain, &(*tag).into())
         .map_err(|_| NOT_AUTHENTIC)?;
     Ok(plain)
 }

@@ -230,7 +230,7 @@ rules:
 - {level: None, nonResourceURLs: ["/healthz*", "/version"]}
 - {level: Metadata, resources: [{group: g, resources: [secrets, "*/token"]}]}
 - {level: Request, resources: [{group: g, resources: [foos], resourceNames: [one]}], omitManagedFields: false}
-- {level: RequestResponse, verbs: [create], namespaces: [n], omitStages: [ResponseStarted]}
+- {level: RequestResponse, verbs: [create], namespaces: ["n"], omitStages: [ResponseStarted]}
 - {level: Metadata, userGroups: [watched], resources: [{group: "*", resources: ["foos/*"]}]}
 "#;
 

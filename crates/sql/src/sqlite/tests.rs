@@ -35,11 +35,11 @@ async fn a_full_disk_refuses_and_harms_nothing() {
     assert!(refused.to_string().contains("full"), "{refused}");
     let now = database.marks().await.unwrap().revision;
     assert_eq!(now, 1 + written);
-    let check = "quick_check";
-    let writer = database.inner.writer.lock().unwrap();
-    let found: String = writer.query_row(&format!("PRAGMA {check}"), [], |row| row.get(0)).unwrap();
+    let found: String = {
+        let writer = database.inner.writer.lock().unwrap();
+        writer.query_row("PRAGMA quick_check", [], |row| row.get(0)).unwrap()
+    };
     assert_eq!(found, "ok");
-    drop(writer);
 
     database.pragma("max_page_count = 1000");
     let commit = database.commit(vec![put("/after".to_owned(), 10_000)]).await.unwrap();

@@ -2,6 +2,8 @@
 //!
 //! See [list library](https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-list-library).
 
+#![allow(clippy::needless_pass_by_value, reason = "functions have the interpreter's signature")]
+
 use super::count::spend;
 use super::{Args, Outcome, failed, flag, global, items, list, member, number, text};
 use crate::cel::budget;

@@ -317,7 +317,7 @@ fn member(
         name,
         &id,
         on.to_owned(),
-        args.iter().map(|arg| arg.to_owned()).collect(),
+        args.iter().map(std::borrow::ToOwned::to_owned).collect(),
         function,
     )
 }
@@ -331,5 +331,5 @@ fn global(
 ) -> Result<(), DeclarationError> {
     let names: Vec<&str> = args.iter().map(Type::name).collect();
     let id = format!("kubernetes:{name}({})", names.join(","));
-    env.add_overload(name, &id, args.iter().map(|arg| arg.to_owned()).collect(), function)
+    env.add_overload(name, &id, args.iter().map(std::borrow::ToOwned::to_owned).collect(), function)
 }
