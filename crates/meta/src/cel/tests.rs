@@ -275,7 +275,7 @@ fn no_rule_runs_away() {
     check("sets.contains(self.list, self.list)", json!({"list": numbers}));
     check("self.list.all(x, [self.s] == [self.t])", json!({"list": numbers, "s": long, "t": long}));
     let words: Vec<String> = numbers.iter().map(|n| format!("(a|{n})*")).collect();
-    check("self.words.all(w, !self.s.matches(w))", json!({"words": words, "s": long}));
+    check("self.words.all(w, self.s.matches(w))", json!({"words": words, "s": long}));
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 

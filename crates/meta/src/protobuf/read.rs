@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 /// What a message may take in memory once it is read: a value counts as one unit of roughly 32
-/// bytes, an object as [`OBJECT_UNITS`], whatever it takes on the wire.
+/// bytes, an object as `OBJECT_UNITS`, whatever it takes on the wire.
 pub const UNITS_MAX: usize = 4_000_000;
 const OBJECT_UNITS: usize = 20;
 

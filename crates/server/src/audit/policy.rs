@@ -255,9 +255,11 @@ rules:
             (&jane, "get", on("secrets", "", "", "n"), Level::Metadata),
             (&jane, "create", on("foos", "token", "x", "n"), Level::Metadata),
             (&jane, "get", on("foos", "", "one", "n"), Level::Request),
-            (&jane, "get", on("foos", "", "two", "n"), Level::None),
+            // As in Kubernetes, `foos/*` is also foos themselves.
+            (&jane, "get", on("foos", "", "two", "n"), Level::Metadata),
             (&jane, "create", on("foos", "", "", "n"), Level::RequestResponse),
-            (&jane, "create", on("foos", "", "", "m"), Level::None),
+            (&jane, "create", on("foos", "", "", "m"), Level::Metadata),
+            (&jane, "create", on("bars", "", "", "m"), Level::None),
             (&jane, "get", on("foos", "status", "x", "m"), Level::Metadata),
             (&probe, "get", on("foos", "status", "x", "m"), Level::None),
             (&jane, "get", On::Path("/healthz/etcd".into()), Level::None),

@@ -160,8 +160,14 @@ async fn write_through(server: Arc<dyn Storage>) -> BTreeMap<String, Revision> {
             Err(error) => panic!("{key}: {error}"),
         }
     }
-    server.create("/through/end", "end".into()).await.unwrap();
-    acknowledged
+    // One connection may break before the others do: the database may be away from here on only.
+    loop {
+        match server.create("/through/end", "end".into()).await {
+            Ok(_) | Err(Error::Exists(_)) => return acknowledged,
+            Err(Error::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => panic!("the end: {error}"),
+        }
+    }
 }
 
 /// Follows the changes up to the last one, and begins again from where it was after each failure.
