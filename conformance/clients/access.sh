@@ -30,8 +30,13 @@ check() {
 	failed=1
 }
 
-check "whoami" "system:admin" k auth whoami
-check "whoami as" "jane" k auth whoami --as jane
+# Before 1.28 kubectl asks for versions of the review that Kubernetes has removed since.
+if "$kubectl" version --client -o json | grep -q '"minor": "27"'; then
+	echo "skip  whoami"
+else
+	check "whoami" "system:admin" k auth whoami
+	check "whoami as" "jane" k auth whoami --as jane
+fi
 check "can-i of the administrator" "yes" k auth can-i '*' '*' --all-namespaces
 check "can-i before" "no" k auth can-i list foos --as jane
 check "refused" 'is forbidden' k get foos --as jane
