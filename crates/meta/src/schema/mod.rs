@@ -14,10 +14,11 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use format::Format;
 #[cfg(feature = "cel")]
-pub(crate) use format::{duration, is_uri};
-pub(crate) use node::{Kind, Node};
+pub(crate) use format::{Format, duration, is_uri};
+#[cfg(feature = "cel")]
+pub(crate) use node::Kind;
+pub(crate) use node::Node;
 
 use crate::field::FieldErrors;
 use serde_json::{Map, Value};

@@ -18,6 +18,7 @@ pub(crate) struct Node {
     pub(crate) items: Option<Box<Node>>,
     pub(crate) list: List,
     /// A map that is one value, `x-kubernetes-map-type: atomic`.
+    #[cfg_attr(not(feature = "cel"), expect(dead_code, reason = "only rules compare maps"))]
     pub(crate) atomic: bool,
     pub(crate) required: Vec<String>,
     pub(crate) default: Option<Value>,
@@ -96,6 +97,7 @@ impl Limits {
 
 impl Kind {
     /// The word of the schema.
+    #[cfg(feature = "cel")]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Object => "object",
