@@ -135,7 +135,7 @@ impl Authenticator {
             }
         }
         if let Some(token) = tokens::token(headers) {
-            match self.tokens.authenticate(token, now).await {
+            match self.tokens.authenticate(&token, now).await {
                 Ok(user) => return Ok(Some(user)),
                 Err(why) => refused.push(why),
             }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use pintle_meta::User;
 use ring::hmac::{self, HMAC_SHA256};
 use ring::rand::SystemRandom;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,21 +120,23 @@ impl Signed {
     }
 }
 
-/// The token of an `Authorization: Bearer` header.
-pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
-    let (_, token) = scheme_and_token(headers)?;
-    Some(token.split(' ').next().unwrap_or_default()).filter(|token| !token.is_empty())
+/// The token of an `Authorization: Bearer` header. What is no text in it is replaced, so that it is
+/// nobody's token and not none at all.
+pub(super) fn token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let token = bearer(headers)?.split(|byte| *byte == b' ').next().unwrap_or_default();
+    Some(String::from_utf8_lossy(token)).filter(|token| !token.is_empty())
 }
 
 /// What the client is to be told of how it sent its token.
 pub(crate) fn warning(headers: &HeaderMap) -> Option<String> {
-    let (_, token) = scheme_and_token(headers)?;
-    token.starts_with(' ').then(|| SPACE_WARNING.to_owned())
+    bearer(headers)?.starts_with(b" ").then(|| SPACE_WARNING.to_owned())
 }
 
-fn scheme_and_token(headers: &HeaderMap) -> Option<(&str, &str)> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
-    value.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+/// What stands behind the word `Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(AUTHORIZATION)?.as_bytes().trim_ascii();
+    let (scheme, rest) = value.split_at_checked(6).filter(|(_, rest)| rest.starts_with(b" "))?;
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| &rest[1..])
 }
 
 /// What stands for a token in memory.

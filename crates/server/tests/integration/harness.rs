@@ -1,5 +1,7 @@
 //! A server under test, and a client that sends it anything.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, Request, Response};
@@ -283,14 +285,53 @@ impl Issuer {
 
     /// A certificate for a user of a group.
     pub(crate) fn issue(&self, name: &str, group: &str) -> Identity {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.distinguished_name.push(DnType::OrganizationName, group);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue_with(name, group, |_| {})
+    }
+
+    /// A certificate of another sort.
+    pub(crate) fn issue_with(
+        &self,
+        name: &str,
+        group: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let mut params = client_params(name, group);
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap().der().clone();
         Identity { certificate, key: key.serialize_pem() }
     }
+}
+
+impl Identity {
+    /// A certificate that nobody stands for but itself.
+    pub(crate) fn self_signed(name: &str, group: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = client_params(name, group).self_signed(&key).unwrap().der().clone();
+        Self { certificate, key: key.serialize_pem() }
+    }
+
+    pub(crate) fn certificate_pem(&self) -> String {
+        let text = STANDARD.encode(&self.certificate);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    }
+
+    pub(crate) fn key_pem(&self) -> &str {
+        &self.key
+    }
+
+    /// The certificate and its key, for a server.
+    pub(crate) fn parts(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        (self.certificate.clone(), PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap())
+    }
+}
+
+fn client_params(name: &str, group: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name.push(DnType::OrganizationName, group);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 fn authorities(running: &Running) -> Vec<CertificateDer<'static>> {
