@@ -3,6 +3,7 @@
 //! See [API health endpoints](https://kubernetes.io/docs/reference/using-api/health-checks/). Why a
 //! check fails is for the log, not for the client.
 
+use crate::at_rest::AtRest;
 use crate::authz::Rbac;
 use crate::body::Body;
 use crate::cache::Cache;
@@ -24,6 +25,8 @@ pub(crate) struct Health {
     /// How long the storage may take to answer a check, and the check whether the server is ready.
     pub healthcheck_time: Duration,
     pub readycheck_time: Duration,
+    /// What is sealed, where a plugin may be needed for it.
+    pub at_rest: Option<Arc<AtRest>>,
     /// Where roles decide, their defaults must be there before the server is ready.
     pub rbac: Option<Arc<Rbac>>,
     /// Until then `/livez` does not fail for what is done after the start.
@@ -39,6 +42,8 @@ enum Check {
     Storage,
     /// The storage answers, and the caches have been loaded from it.
     StorageReadiness,
+    /// The plugins that keep keys are well.
+    Plugins,
     /// Something that is done before the server is reached at all.
     Started(&'static str),
     /// The default roles are there.
@@ -59,6 +64,7 @@ impl Check {
             // The name of the check in Kubernetes, whatever the storage is.
             Self::Storage => "etcd",
             Self::StorageReadiness => "etcd-readiness",
+            Self::Plugins => "kms-providers",
             Self::Started(name) => name,
             Self::Roles => "poststarthook/rbac/bootstrap-roles",
             Self::Shutdown => "shutdown",
@@ -72,6 +78,10 @@ impl Health {
         let mut checks = vec![Check::Ping, Check::Log, Check::Storage];
         if endpoint == "readyz" {
             checks.push(Check::StorageReadiness);
+        }
+        let has_plugins = self.at_rest.as_ref().is_some_and(|at_rest| at_rest.has_plugins());
+        if endpoint != "livez" && has_plugins {
+            checks.push(Check::Plugins);
         }
         checks.extend(STARTED);
         checks.extend(self.rbac.iter().map(|_| Check::Roles));
@@ -186,6 +196,10 @@ impl Health {
                 self.storage_answers(self.readycheck_time).await
             }
             Check::StorageReadiness => Err("the objects have not been loaded yet"),
+            Check::Plugins => match &self.at_rest {
+                Some(at_rest) if !at_rest.is_well().await => Err("a KMS plugin is not well"),
+                _ => Ok(()),
+            },
             Check::Roles if self.rbac.as_ref().is_none_or(|rbac| rbac.is_bootstrapped()) => Ok(()),
             Check::Roles => Err("the default roles have not been made yet"),
             Check::Shutdown if self.shutdown.is_started() => Err("process is shutting down"),

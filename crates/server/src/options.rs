@@ -7,7 +7,7 @@ mod audit;
 mod authentication;
 mod authorization;
 mod delegation;
-mod duration;
+pub(crate) mod duration;
 mod etcd;
 mod lifecycle;
 mod serving;

@@ -59,6 +59,9 @@ fn metrics_text(shared: &Shared) -> String {
     shared.metrics.text(&shared.health.caches, |text| {
         shared.authenticator.write_metrics(text);
         shared.flow.write(text);
+        if let Some(at_rest) = &shared.health.at_rest {
+            at_rest.write_metrics(text);
+        }
         if let Some(audit) = &shared.audit {
             audit.write(text);
         }

@@ -39,7 +39,8 @@ struct Stamp {
 impl Reloads {
     /// Has files read again when one of them changes; they have been read just now.
     ///
-    /// What cannot be read stays as it is, with a line in the log, until the files change again.
+    /// What cannot be read stays as it is, with a line in the log, until the files change again; where
+    /// something else did not answer in time (`TimedOut`), reading them is tried again.
     pub(crate) fn watch(
         &mut self,
         what: &'static str,
@@ -83,6 +84,9 @@ impl Reloads {
                 Ok(()) => tracing::info!("{} changed and is in use", watched.what),
                 Err(error) => {
                     tracing::error!("{} changed and is not in use: {error}", watched.what);
+                    if error.kind() == io::ErrorKind::TimedOut {
+                        watched.seen.clear();
+                    }
                 }
             }
         }

@@ -173,7 +173,7 @@ impl Server {
         let cluster = cluster(options, &delegation);
         let (authenticator, following) =
             authn::set_up(options, &token, delegation, &mut reloads).await?;
-        let at_rest = at_rest(options, &mut reloads)?;
+        let at_rest = at_rest(options, &clock, &mut reloads).await?;
         let (trigger, shutdown) = Shutdown::new(options.lifecycle.shutdown_delay_duration);
         let audit = Audit::of(&options.audit, &clock)?;
         let flushed = audit.clone();
@@ -203,7 +203,7 @@ impl Server {
         let storage = started.storage;
         let root = options.etcd.root();
         let media = options.stored.media_type;
-        let at_rest = started.at_rest.as_ref();
+        let at_rest = started.at_rest.as_deref();
         let mut resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
@@ -235,6 +235,7 @@ impl Server {
             shutdown: shutdown.clone(),
             healthcheck_time: options.etcd.healthcheck_timeout,
             readycheck_time: options.etcd.readycheck_timeout,
+            at_rest: started.at_rest.clone(),
             rbac: access.rbac,
             livez_from: Instant::now() + lifecycle.livez_grace_period,
         };
@@ -315,7 +316,7 @@ fn without_own(added: Vec<Arc<Resource>>, own: &[Arc<Resource>]) -> Vec<Arc<Reso
 
 struct Started {
     storage: Arc<dyn Storage>,
-    at_rest: Option<AtRest>,
+    at_rest: Option<Arc<AtRest>>,
     authenticator: Authenticator,
     cluster: Option<Authorizer>,
     audit: Option<Arc<Audit>>,
@@ -331,14 +332,26 @@ struct Tasks {
 }
 
 /// What is sealed at rest, as a file says.
-fn at_rest(options: &Options, reloads: &mut Reloads) -> io::Result<Option<AtRest>> {
-    let Some(path) = &options.stored.encryption_config else { return Ok(None) };
-    let at_rest = AtRest::load(path)?;
-    if options.stored.reload_encryption_config {
+async fn at_rest(
+    options: &Options,
+    clock: &Clock,
+    reloads: &mut Reloads,
+) -> io::Result<Option<Arc<AtRest>>> {
+    let again = options.stored.reload_encryption_config;
+    let Some(path) = &options.stored.encryption_config else {
+        let why = "--encryption-provider-config-automatic-reload must be set with \
+                   --encryption-provider-config";
+        return match again {
+            true => Err(io::Error::new(io::ErrorKind::InvalidInput, why)),
+            false => Ok(None),
+        };
+    };
+    let at_rest = AtRest::load(path, clock.clone(), again).await?;
+    if again {
         let paths = vec![path.clone()];
         reloads.watch("the encryption configuration", paths, at_rest.reloader(path));
     }
-    Ok(Some(at_rest))
+    Ok(Some(Arc::new(at_rest)))
 }
 
 fn spawn(

@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[allow(dead_code, reason = "the tests of the server need more of it")]
+#[path = "../../../crates/server/tests/integration/plugin.rs"]
+mod plugin;
+
 /// How long a server may take to be ready.
 const START_TIME: Duration = Duration::from_secs(60);
 
@@ -233,5 +237,33 @@ async fn each_opens_what_the_other_sealed() {
         let Some(both) = Both::start(folder.path(), &flags).await else { return };
         let prefix = format!("k8s:enc:{provider}:v1:one:");
         take_turns(&both, "application/json", Some(&prefix)).await;
+    }
+}
+
+/// With the help of one plugin too; both say the same of it in their health.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_opens_what_the_other_sealed_with_a_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("kms.sock");
+    let plugin = plugin::Plugin::start(&socket);
+    let path = folder.path().join("encryption.yaml");
+    let config = format!(
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n\
+         - resources: [foos.hello.zeng.dev]\n  providers:\n\
+         \x20 - kms: {{apiVersion: v2, name: one, endpoint: 'unix://{}'}}\n",
+        socket.display()
+    );
+    std::fs::write(&path, config).unwrap();
+    let flags = ["--encryption-provider-config", path.to_str().unwrap()];
+    let Some(both) = Both::start(folder.path(), &flags).await else { return };
+    take_turns(&both, "application/json", Some("k8s:enc:kms:v2:one:")).await;
+    assert!(plugin.asked("Decrypt") >= 2, "each asks for the other's seed");
+    assert!(plugin.asked("Encrypt") <= 4, "{}: not for each value", plugin.asked("Encrypt"));
+    for (client, name) in [(&both.go, "go"), (&both.ours, "ours")] {
+        for (path, has) in [("healthz", true), ("livez", false), ("readyz", true)] {
+            let request = http::Request::get(format!("/{path}?verbose")).body(Vec::new()).unwrap();
+            let text = client.request_text(request).await.unwrap();
+            assert_eq!(text.contains("[+]kms-providers ok\n"), has, "{name}: {text}");
+        }
     }
 }

@@ -2,7 +2,12 @@
 
 use super::SEALED;
 use super::cipher::Cipher;
+use super::counts::{FROM_STORAGE, TO_STORAGE, Tally};
+use super::failure::{Failure, together};
+use super::kms::Kms;
 use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// What Kubernetes says of a sealed value where nothing is sealed.
 pub(super) const IDENTITY_REFUSES: &str = "identity transformer tried to read encrypted data";
@@ -12,12 +17,14 @@ pub(super) const IDENTITY_REFUSES: &str = "identity transformer tried to read en
 pub(super) struct Chain(pub Vec<Provider>);
 
 /// A way to seal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Provider {
     /// Not at all.
     Identity,
     /// With the first of some keys; it is opened with the one that its name says.
-    Keys(Keys),
+    Keys(Arc<Keys>),
+    /// With the help of a plugin.
+    Kms(Arc<Kms>),
 }
 
 /// The keys of one provider.
@@ -47,71 +54,89 @@ pub(super) fn open_identity(value: &Bytes) -> Result<Bytes, String> {
 }
 
 impl Chain {
-    pub(super) fn seal(&self, key: &str, value: Bytes) -> Result<Bytes, String> {
-        match self.0.first() {
-            None | Some(Provider::Identity) => Ok(value),
+    /// Seals a value with the first provider.
+    ///
+    /// # Errors
+    /// Where there is no randomness, or the plugin of the provider has not been well for a while.
+    pub(super) fn seal(&self, key: &str, value: Bytes, tally: &Tally<'_>) -> Result<Bytes, String> {
+        let begun = Instant::now();
+        let (prefix, sealed) = match self.0.first() {
+            None | Some(Provider::Identity) => ("", Ok(value)),
             Some(Provider::Keys(provider)) => {
                 let Some((name, cipher)) = provider.keys.first() else { return Ok(value) };
                 let head = format!("{}{name}:", provider.prefix);
-                cipher.seal(head.as_bytes(), key.as_bytes(), &value).map(Bytes::from)
+                let sealed = cipher.seal(head.as_bytes(), key.as_bytes(), &value);
+                (provider.prefix, sealed.map(Bytes::from))
             }
-        }
+            Some(Provider::Kms(kms)) => (&*kms.prefix, kms.seal(key, &value).map(Bytes::from)),
+        };
+        let sealed = sealed.map_err(Failure::from);
+        tally.transformed(TO_STORAGE, prefix, begun, sealed.as_ref().err());
+        sealed.map_err(|failure| failure.why)
     }
 
     /// Tries each provider whose prefix the value has; the same sort may be there twice with other
     /// keys, so a failure does not end the search.
-    pub(super) fn open(&self, key: &str, value: &Bytes) -> Result<Opened, String> {
+    pub(super) async fn open(
+        &self,
+        key: &str,
+        value: &Bytes,
+        tally: &Tally<'_>,
+    ) -> Result<Opened, Failure> {
+        let begun = Instant::now();
         let mut failures = Vec::new();
         for (n, provider) in self.0.iter().enumerate() {
-            match provider {
-                Provider::Identity => {
-                    if let Ok(value) = open_identity(value) {
-                        return Ok(Opened { value, stale: n > 0 });
-                    }
+            let Some(rest) = value.strip_prefix(provider.prefix().as_bytes()) else { continue };
+            let (called, opened) = match provider {
+                // What it refuses may be for another provider.
+                Provider::Identity if value.starts_with(SEALED) => continue,
+                Provider::Identity => ("identity", Ok((value.clone(), true))),
+                Provider::Keys(keys) => (keys.prefix, keys.open(key, rest)),
+                Provider::Kms(kms) => {
+                    let opened = kms.open(key, value.slice_ref(rest)).await;
+                    (&*kms.prefix, opened.map(|(value, stale)| (value, !stale)))
                 }
-                Provider::Keys(provider) => {
-                    let Some(rest) = value.strip_prefix(provider.prefix.as_bytes()) else {
-                        continue;
-                    };
-                    match provider.open(key, rest) {
-                        Ok((value, first)) => return Ok(Opened { value, stale: n > 0 || !first }),
-                        Err(why) => failures.push(why),
-                    }
-                }
+            };
+            tally.transformed(FROM_STORAGE, called, begun, opened.as_ref().err());
+            match opened {
+                Ok((value, first)) => return Ok(Opened { value, stale: n > 0 || !first }),
+                Err(failure) => failures.push(failure),
             }
         }
-        Err(together(failures).unwrap_or_else(|| "no matching prefix found".to_owned()))
+        Err(together(failures).unwrap_or_else(|| {
+            let unknown = Failure::from("no matching prefix found".to_owned());
+            tally.transformed(FROM_STORAGE, "unknown", begun, Some(&unknown));
+            unknown
+        }))
+    }
+}
+
+impl Provider {
+    /// What values begin with that it has sealed.
+    fn prefix(&self) -> &str {
+        match self {
+            Self::Identity => "",
+            Self::Keys(keys) => keys.prefix,
+            Self::Kms(kms) => &kms.prefix,
+        }
     }
 }
 
 impl Keys {
     /// The value, and whether the first key opened it.
-    fn open(&self, key: &str, value: &[u8]) -> Result<(Bytes, bool), String> {
+    fn open(&self, key: &str, value: &[u8]) -> Result<(Bytes, bool), Failure> {
         let mut failures = Vec::new();
         for (n, (name, cipher)) in self.keys.iter().enumerate() {
             let sealed = value.strip_prefix(name.as_bytes());
             let Some(sealed) = sealed.and_then(|rest| rest.strip_prefix(b":")) else { continue };
             match cipher.open(key.as_bytes(), sealed) {
                 Ok(value) => return Ok((value.into(), n == 0)),
-                Err(why) => failures.push(why),
+                Err(why) => failures.push(Failure::from(why)),
             }
         }
         Err(together(failures).unwrap_or_else(|| {
-            format!("no matching key was found for the provided {} transformer", self.called)
+            let called = self.called;
+            format!("no matching key was found for the provided {called} transformer").into()
         }))
-    }
-}
-
-/// Several failures as one, as Kubernetes puts them together: each once.
-fn together(failures: Vec<String>) -> Option<String> {
-    let mut once: Vec<String> = Vec::new();
-    for why in failures {
-        if !once.contains(&why) {
-            once.push(why);
-        }
-    }
-    match once.len() {
-        0 | 1 => once.pop(),
-        _ => Some(format!("[{}]", once.join(", "))),
     }
 }

@@ -6,6 +6,7 @@ use aes_gcm::{AeadInPlace, AesGcm, KeyInit};
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 use crypto_secretbox::XSalsa20Poly1305;
+use ring::hkdf::{HKDF_SHA256, Prk};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 
@@ -13,6 +14,8 @@ const TAG_BYTES: usize = 16;
 const GCM_NONCE_BYTES: usize = 12;
 const CBC_BLOCK_BYTES: usize = 16;
 const BOX_NONCE_BYTES: usize = 24;
+/// A seed, what is added to it for one value, and the key that comes out.
+pub(super) const SEED_BYTES: usize = 32;
 
 const TOO_SHORT: &str = "the stored data was shorter than the required size";
 const NOT_AUTHENTIC: &str = "cipher: message authentication failed";
@@ -88,6 +91,40 @@ impl Cipher {
             (Algorithm::Secretbox, _) => open_box(&self.key, sealed),
         };
         opened.map_err(str::to_owned)
+    }
+}
+
+/// A seed: each value is sealed with a key of its own, which is made of the seed and of random bytes
+/// that stand before the value. So a seed can seal any number of values.
+pub(super) struct Seed(Prk);
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seed").finish_non_exhaustive()
+    }
+}
+
+impl Seed {
+    /// A seed; `None` where there are too few bytes.
+    pub(super) fn new(seed: &[u8]) -> Option<Self> {
+        (seed.len() >= SEED_BYTES).then(|| Self(Prk::new_less_safe(HKDF_SHA256, seed)))
+    }
+
+    pub(super) fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, String> {
+        let info: [u8; SEED_BYTES] = random()?;
+        self.cipher(&info)?.seal(&info, place, plain)
+    }
+
+    pub(super) fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, String> {
+        let (info, sealed) = sealed.split_first_chunk::<SEED_BYTES>().ok_or(TOO_SHORT)?;
+        self.cipher(info)?.open(place, sealed)
+    }
+
+    fn cipher(&self, info: &[u8]) -> Result<Cipher, String> {
+        let mut key = vec![0; SEED_BYTES];
+        let expanded = self.0.expand(&[info], HKDF_SHA256).and_then(|it| it.fill(&mut key));
+        expanded.map_err(|_| "no key can be made of the seed".to_owned())?;
+        Ok(Cipher { algorithm: Algorithm::AesGcm, key })
     }
 }
 
@@ -184,7 +221,7 @@ fn open_box(key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, &'static str> {
     Ok(plain)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], String> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| "no random numbers".to_owned())?;
     Ok(bytes)

@@ -1,14 +1,18 @@
 //! The file that says what is sealed and how: `EncryptionConfiguration` of
 //! [apiserver.config.k8s.io/v1](https://kubernetes.io/docs/reference/config-api/apiserver-config.v1/).
 
+mod kms;
+
 use super::Rules;
 use super::chain::{Chain, Keys, Provider};
 use super::cipher::{Algorithm, Cipher};
+use super::counts::Counts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kms::KmsConfiguration;
 use pintle_meta::{FieldErrors, yaml};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,7 +44,7 @@ struct ProviderConfiguration {
     aesgcm: Option<KeysConfiguration>,
     aescbc: Option<KeysConfiguration>,
     secretbox: Option<KeysConfiguration>,
-    kms: Option<serde_json::Value>,
+    kms: Option<KmsConfiguration>,
     identity: Option<Identity>,
 }
 
@@ -68,7 +72,7 @@ struct Key {
 ///
 /// # Errors
 /// Where it cannot be read, is no such configuration, or breaks a rule.
-pub(super) fn read(path: &Path) -> io::Result<Rules> {
+pub(super) fn read(path: &Path, counts: &Arc<Counts>) -> io::Result<Rules> {
     let shown = path.display();
     let failed = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let text = std::fs::read(path).map_err(|error| {
@@ -82,12 +86,12 @@ pub(super) fn read(path: &Path) -> io::Result<Rules> {
     if text.len() > FILE_BYTES_MAX {
         return Err(failed(format!("\"{shown}\" has more than {FILE_BYTES_MAX} bytes")));
     }
-    parse(&text).map_err(|why| {
+    parse(&text, counts).map_err(|why| {
         failed(format!("error in encryption provider configuration file \"{shown}\": {why}"))
     })
 }
 
-pub(super) fn parse(text: &[u8]) -> Result<Rules, String> {
+pub(super) fn parse(text: &[u8], counts: &Arc<Counts>) -> Result<Rules, String> {
     let value = yaml::decode(text).map_err(|error| error.to_string())?.value;
     let config: EncryptionConfiguration =
         serde_json::from_value(value).map_err(|error| error.to_string())?;
@@ -100,6 +104,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Rules, String> {
         errors.required_because("resources", "at least one resources is required");
     }
     let mut rules: BTreeMap<(String, String), Vec<Provider>> = BTreeMap::new();
+    let mut plugins = Vec::new();
+    let mut names = BTreeSet::new();
     for (n, resource) in config.resources.into_iter().enumerate() {
         let path = format!("resources[{n}]");
         check_resources(&path, &resource.resources, &mut errors);
@@ -116,9 +122,13 @@ pub(super) fn parse(text: &[u8]) -> Result<Rules, String> {
                 }
             }
         }
+        let providers = providers(&path, &resource.providers, &mut names, counts, &mut errors);
+        plugins.extend(providers.iter().filter_map(|provider| match provider {
+            Provider::Kms(kms) => Some(Arc::clone(kms)),
+            _ => None,
+        }));
         for name in &resource.resources {
-            let providers = providers(&path, &resource.providers, &mut errors);
-            rules.entry(parsed(name)).or_default().extend(providers);
+            rules.entry(parsed(name)).or_default().extend(providers.clone());
         }
         if !errors.is_empty() {
             return Err(errors.to_string());
@@ -126,7 +136,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Rules, String> {
     }
     match errors.is_empty() {
         true => {
-            Ok(Rules(rules.into_iter().map(|(rule, it)| (rule, Arc::new(Chain(it)))).collect()))
+            let chains = rules.into_iter().map(|(rule, it)| (rule, Arc::new(Chain(it))));
+            Ok(Rules { chains: chains.collect(), plugins })
         }
         false => Err(errors.to_string()),
     }
@@ -187,33 +198,17 @@ fn check_resources(path: &str, names: &[String], errors: &mut FieldErrors) {
 fn providers(
     path: &str,
     configured: &[ProviderConfiguration],
+    names: &mut BTreeSet<String>,
+    counts: &Arc<Counts>,
     errors: &mut FieldErrors,
 ) -> Vec<Provider> {
     let mut providers = Vec::new();
     for (n, provider) in configured.iter().enumerate() {
         let path = format!("{path}.providers[{n}]");
-        let given = [
-            provider.aesgcm.is_some(),
-            provider.aescbc.is_some(),
-            provider.secretbox.is_some(),
-            provider.kms.is_some(),
-            provider.identity.is_some(),
-        ];
-        match given.into_iter().filter(|given| *given).count() {
-            0 => {
-                let why = "provider does not contain any of the expected providers: KMS, AESGCM, \
-                           AESCBC, Secretbox, Identity";
-                errors.invalid(&path, "", why);
-            }
-            1 => {}
-            _ => {
-                let why = "more than one provider specified in a single element, should split into \
-                           different list elements";
-                errors.invalid(&path, "", why);
-            }
-        }
-        if provider.kms.is_some() {
-            errors.forbidden(format!("{path}.kms"), "this server has no KMS providers");
+        check_one(&path, provider, errors);
+        if let Some(configured) = &provider.kms {
+            let plugin = kms::plugin(&format!("{path}.kms"), configured, names, counts, errors);
+            providers.extend(plugin.map(Provider::Kms));
         }
         let sorts = [
             ("aesgcm", "k8s:enc:aesgcm:v1:", "AES", Algorithm::AesGcm, &provider.aesgcm),
@@ -229,7 +224,7 @@ fn providers(
         for (field, prefix, called, algorithm, configured) in sorts {
             if let Some(configured) = configured {
                 let keys = keys(&format!("{path}.{field}.keys"), algorithm, configured, errors);
-                providers.push(Provider::Keys(Keys { prefix, called, keys }));
+                providers.push(Provider::Keys(Arc::new(Keys { prefix, called, keys })));
             }
         }
         if provider.identity.is_some() {
@@ -237,6 +232,28 @@ fn providers(
         }
     }
     providers
+}
+
+fn check_one(path: &str, provider: &ProviderConfiguration, errors: &mut FieldErrors) {
+    let given = [
+        provider.aesgcm.is_some(),
+        provider.aescbc.is_some(),
+        provider.secretbox.is_some(),
+        provider.kms.is_some(),
+        provider.identity.is_some(),
+    ];
+    let why = match given.into_iter().filter(|given| *given).count() {
+        0 => {
+            "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, \
+             Secretbox, Identity"
+        }
+        1 => return,
+        _ => {
+            "more than one provider specified in a single element, should split into different \
+             list elements"
+        }
+    };
+    errors.invalid(path, "", why);
 }
 
 fn keys(

@@ -2,6 +2,7 @@
 
 use super::cipher::{Algorithm, Cipher};
 use super::*;
+use futures::FutureExt;
 use pintle_storage::Memory;
 use proptest::prelude::*;
 
@@ -32,8 +33,29 @@ fn keys(provider: &str, keys: &[(&str, &str)]) -> String {
     format!("{{{provider}: {{keys: [{}]}}}}", keys.collect::<Vec<_>>().join(", "))
 }
 
+fn counts() -> Arc<Counts> {
+    Arc::new(Counts::new(Clock::system()))
+}
+
+fn parse(text: &str) -> Result<Rules, String> {
+    config::parse(text.as_bytes(), &counts())
+}
+
+fn seal(chain: &Chain) -> Bytes {
+    let tally = Tally { counts: &counts(), resource: "foos" };
+    chain.seal(PLACE, PLAIN.into(), &tally).unwrap()
+}
+
+/// Opens a value; no plugin has to be asked.
+fn open(chain: &Chain, value: &Bytes) -> Result<chain::Opened, String> {
+    let counts = counts();
+    let tally = Tally { counts: &counts, resource: "foos" };
+    let opened = chain.open(PLACE, value, &tally).now_or_never().expect("nobody is asked");
+    opened.map_err(|failure| failure.why)
+}
+
 fn chain(providers: &str) -> Arc<Chain> {
-    let rules = config::parse(config("'*.*'", providers).as_bytes()).unwrap();
+    let rules = parse(&config("'*.*'", providers)).unwrap();
     Arc::clone(rules.of(&foos()).unwrap())
 }
 
@@ -101,7 +123,7 @@ proptest! {
         let head = ["", "k8s:enc:aesgcm:v1:one:", "k8s:enc:aescbc:v1:one:", "k8s:enc:secretbox:v1:one:"][n];
         let value = [head.as_bytes(), &value].concat().into();
         let providers = ["aesgcm", "aescbc", "secretbox"].map(|it| keys(it, &[("one", ONE)]));
-        let _ = chain(&providers.join(",")).open(PLACE, &value);
+        let _ = open(&chain(&providers.join(",")), &value);
     }
 }
 
@@ -109,11 +131,11 @@ proptest! {
 /// written again.
 #[test]
 fn rotation() {
-    let sealed_by = |providers: &str| chain(providers).seal(PLACE, PLAIN.into()).unwrap();
+    let sealed_by = |providers: &str| seal(&chain(providers));
     let one = keys("aescbc", &[("one", ONE)]);
     let gcm = keys("aesgcm", &[("one", ONE)]);
     let check = |value: &Bytes, providers: &str, want: Result<bool, &str>| {
-        let opened = chain(providers).open(PLACE, value);
+        let opened = open(&chain(providers), value);
         if let Ok(opened) = &opened {
             assert_eq!(opened.value, PLAIN);
         }
@@ -145,7 +167,7 @@ fn rotation() {
 fn resources_are_found_by_their_rules() {
     let one = keys("aescbc", &[("one", ONE)]);
     let check = |resources: &str, want: bool| {
-        let rules = config::parse(config(resources, &one).as_bytes()).unwrap();
+        let rules = parse(&config(resources, &one)).unwrap();
         assert_eq!(rules.of(&foos()).is_some(), want, "{resources}");
     };
     check("foos.hello.zeng.dev", true);
@@ -160,7 +182,7 @@ fn resources_are_found_by_their_rules() {
 fn what_makes_no_sense_is_said() {
     let one = keys("aescbc", &[("one", ONE)]);
     let check = |text: &str, want: &str| {
-        let why = config::parse(text.as_bytes()).unwrap_err();
+        let why = parse(text).unwrap_err();
         assert!(why.contains(want), "{text}: {why}");
         assert!(!why.contains(ONE), "no secret is shown: {why}");
     };
@@ -180,7 +202,7 @@ fn what_makes_no_sense_is_said() {
     check(&config("'a.*'", &one), "encrypting the same resource across groups is not supported");
     check(&config("a", "{}"), "provider does not contain any of the expected providers");
     check(&config("a", "{identity: {}, aesgcm: {keys: []}}"), "more than one provider specified");
-    check(&config("a", "{kms: {name: k}}"), "resources[0].providers[0].kms: Forbidden: ");
+    check_plugins(check);
     check(&config("a", &keys("aescbc", &[])), "aescbc.keys: Required value: at least one keys");
     check(
         &config("a", &keys("aesgcm", &[("one", "AAAA")])),
@@ -196,6 +218,36 @@ fn what_makes_no_sense_is_said() {
     check(&two, "\"foos.hello.zeng.dev\" is masked by earlier rule \"*.hello.zeng.dev\"");
 }
 
+fn check_plugins(check: impl Fn(&str, &str)) {
+    let kms = |fields: &str| config("a", &format!("{{kms: {{{fields}}}}}"));
+    let whole = "apiVersion: v2, name: k, endpoint: 'unix:///k'";
+    assert!(parse(&kms(whole)).is_ok());
+    let at = "resources[0].providers[0].kms.";
+    let unsupported = "unsupported scheme \"tcp\" for KMS provider, only unix is supported";
+    for (fields, field, want) in [
+        ("apiVersion: v2", "name", "Required value: name is a mandatory field for a provider"),
+        (
+            "apiVersion: v2",
+            "endpoint",
+            "Invalid value: \"\": endpoint is a mandatory field for a kms",
+        ),
+        ("endpoint: 'tcp://k'", "endpoint", unsupported),
+        ("endpoint: 'unix://k'", "endpoint", "invalid endpoint for kms provider"),
+        ("name: 'a:b'", "name", "invalid KMS provider name a:b, must not contain ':'"),
+        ("name: k", "apiVersion", "Invalid value: \"v1\": KMSv1 is deprecated"),
+        ("apiVersion: v3", "apiVersion", "only v1 and v2 are supported"),
+        ("timeout: 0s", "timeout", "timeout should be a positive value"),
+        ("timeout: soon", "timeout", "time: unknown unit \"soon\" in duration \"soon\""),
+        ("apiVersion: v2, cachesize: 1", "cachesize", "cachesize is not supported in v2"),
+    ] {
+        check(&kms(fields), &format!("{at}{field}: "));
+        check(&kms(fields), want);
+    }
+    let twice = format!("{{kms: {{{whole}}}}}, {{kms: {{{whole}}}}}");
+    check(&config("a", &twice), "duplicate KMS provider name k, names must be unique");
+    check(&kms("names: k"), "unknown field `names`");
+}
+
 /// A storage under encryption: sealed below, plain above, what cannot be opened is a reason, and a
 /// new configuration makes whoever watches read anew.
 #[tokio::test]
@@ -205,7 +257,7 @@ async fn a_storage_that_is_sealed() {
     let one = keys("aesgcm", &[("one", ONE)]);
     let write = |providers: &str| std::fs::write(&path, config("'*.*'", providers)).unwrap();
     write(&one);
-    let at_rest = AtRest::load(&path).unwrap();
+    let at_rest = AtRest::load(&path, Clock::system(), true).await.unwrap();
     let mut reload = at_rest.reloader(&path);
     let memory = Memory::new();
     let sealed = at_rest.over(Arc::new(memory.clone()), foos());
@@ -257,4 +309,28 @@ async fn a_storage_that_is_sealed() {
     assert!(reload().is_err());
     let item = sealed.get(PLACE).await.unwrap().item.unwrap();
     assert_eq!((item.value, item.revision), (PLAIN.into(), updated));
+
+    check_metrics(&at_rest);
+}
+
+fn check_metrics(at_rest: &AtRest) {
+    let mut text = String::new();
+    at_rest.write_metrics(&mut text);
+    let of = |way: &str, status: &str| {
+        let labels = format!(
+            "resource=\"foos.hello.zeng.dev\",status=\"{status}\",transformation_type=\"{way}\",\
+             transformer_prefix=\"k8s:enc:aesgcm:v1:\""
+        );
+        let begin = format!("apiserver_storage_transformation_operations_total{{{labels}}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&begin));
+        line.map_or(0, |count| count.parse::<usize>().unwrap())
+    };
+    assert_eq!(of("to_storage", "OK"), 3, "{text}");
+    assert!(of("from_storage", "OK") > 5, "{text}");
+    assert!(of("from_storage", "unknown-non-grpc") >= 1, "{text}");
+    let reloads = "apiserver_encryption_config_controller_automatic_reloads_total{";
+    for (status, count) in [("success", 3), ("failure", 1)] {
+        let line = format!("{reloads}status=\"{status}\",apiserver_id_hash=\"\"}} {count}");
+        assert!(text.contains(&line), "{line}: {text}");
+    }
 }
