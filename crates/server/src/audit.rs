@@ -5,8 +5,10 @@
 
 mod event;
 mod log;
+mod outlet;
 mod policy;
 mod shown;
+mod webhook;
 
 use crate::authz::{Attributes, Permit, Refusal};
 use crate::body::Body;
@@ -17,7 +19,8 @@ use bytes::Bytes;
 use event::{Event, Micros};
 use futures::Stream;
 use http::Response;
-use log::Line;
+use log::Log;
+use outlet::{Outlet, Sink};
 use pintle_meta::protobuf::{LazyCodec, envelope};
 use pintle_meta::{User, yaml};
 use policy::{Extent, Level, Policy, Stage};
@@ -25,47 +28,28 @@ use serde_json::{Map, Value, json};
 use shown::document;
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+use webhook::Webhook;
 
 pub(crate) use event::Sender;
 pub(crate) use log::LogFile;
+pub use outlet::{AuditFormat, AuditMode};
+pub(crate) use outlet::{Batching, Settings, Truncate};
 pub(crate) use shown::sender;
 
-/// Whether a request waits until its event is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-#[non_exhaustive]
-pub enum AuditMode {
-    /// It does not: events are written when there is time, and dropped where there are too many.
-    Batch,
-    /// It does; an event that cannot be written is lost.
-    Blocking,
-    /// It does, and is refused where its arrival cannot be written down.
-    BlockingStrict,
-}
-
-/// How events are written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub mode: AuditMode,
-    /// Events that wait to be written.
-    pub buffer_max: usize,
-    /// A larger event is written without its objects; `None` for no limit.
-    pub event_bytes_max: Option<usize>,
-}
+/// How long the end of a server waits for events to be written.
+const FLUSH_TIME: Duration = Duration::from_secs(30);
 
 /// What writes events down.
 pub(crate) struct Audit {
     policy: Policy,
-    lines: mpsc::Sender<Line>,
-    settings: Settings,
+    outlets: Vec<Outlet>,
     clock: Clock,
     events: AtomicU64,
-    errors: AtomicU64,
     rejected: AtomicU64,
     levels: [AtomicU64; 4],
 }
@@ -86,44 +70,45 @@ pub(crate) struct Unwritten;
 
 impl fmt::Debug for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audit").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Audit").field("outlets", &self.outlets).finish_non_exhaustive()
     }
 }
 
 impl Audit {
-    /// The audit that the flags ask for: there is one where there are both a policy and a log.
+    /// The audit that the flags ask for: there is one where there are both a policy and somewhere to
+    /// write.
     ///
     /// # Errors
-    /// Where the policy cannot be read or the log cannot be opened.
-    pub(crate) fn of(options: &AuditOptions, clock: &Clock) -> io::Result<Option<Arc<Self>>> {
-        match (&options.audit_policy_file, options.log()) {
-            (Some(policy), Some(log)) => {
-                Self::start(policy, log, options.settings(), clock.clone()).map(Some)
+    /// Where the policy or the webhook's kubeconfig cannot be read, or the log cannot be opened.
+    pub(crate) async fn of(options: &AuditOptions, clock: &Clock) -> io::Result<Option<Arc<Self>>> {
+        options.check()?;
+        let (log, webhook) = (options.log(), options.webhook());
+        let policy = match &options.audit_policy_file {
+            Some(_) if log.is_none() && webhook.is_none() => {
+                tracing::warn!(
+                    "--audit-policy-file without a log or a webhook: nothing is audited"
+                );
+                return Ok(None);
             }
-            (None, None) => Ok(None),
-            (Some(_), None) => {
-                tracing::warn!("--audit-policy-file without --audit-log-path: nothing is audited");
-                Ok(None)
+            None if log.is_some() || webhook.is_some() => {
+                tracing::warn!("no --audit-policy-file: nothing is audited");
+                return Ok(None);
             }
-            (None, Some(_)) => {
-                tracing::warn!("--audit-log-path without --audit-policy-file: nothing is audited");
-                Ok(None)
-            }
+            None => return Ok(None),
+            Some(path) => Policy::load(path)?,
+        };
+        let mut outlets = Vec::new();
+        if let Some((file, settings)) = log {
+            outlets.push(Outlet::start(settings, Sink::Log(Log::open(file)?)));
         }
-    }
-
-    fn start(
-        policy: &Path,
-        file: LogFile,
-        settings: Settings,
-        clock: Clock,
-    ) -> io::Result<Arc<Self>> {
-        let policy = Policy::load(policy)?;
-        let lines = file.start(settings.buffer_max)?;
+        if let Some((kubeconfig, backoff, settings)) = webhook {
+            let webhook = Webhook::open(kubeconfig, backoff).await?;
+            outlets.push(Outlet::start(settings, Sink::Webhook(webhook)));
+        }
         let count = || AtomicU64::new(0);
         let levels = std::array::from_fn(|_| count());
-        let (events, errors, rejected) = (count(), count(), count());
-        Ok(Arc::new(Self { policy, lines, settings, clock, events, errors, rejected, levels }))
+        let (events, rejected) = (count(), count());
+        Ok(Some(Arc::new(Self { policy, outlets, clock: clock.clone(), events, rejected, levels })))
     }
 
     /// Begins the event of a request; `None` where nothing of it is to be written.
@@ -133,8 +118,7 @@ impl Audit {
         attributes: &Attributes<'_>,
     ) -> Result<Option<Record>, Unwritten> {
         let Some(record) = self.record(from, attributes) else { return Ok(None) };
-        let written = record.emit(Stage::RequestReceived, record.event.stage_timestamp).await;
-        if !written && self.settings.mode == AuditMode::BlockingStrict {
+        if !record.emit(Stage::RequestReceived, record.event.stage_timestamp).await {
             self.rejected.fetch_add(1, Ordering::Relaxed);
             return Err(Unwritten);
         }
@@ -161,23 +145,22 @@ impl Audit {
         Some(Record { audit: Arc::clone(self), event, extent, last: Stage::ResponseComplete })
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written, but not for ever: a webhook may be away.
     pub(crate) async fn flush(&self) {
-        let (written, wait) = oneshot::channel();
-        let line = Line { text: Vec::new(), time: self.clock.now(), written: Some(written) };
-        if self.lines.send(line).await.is_ok() {
-            let _ = wait.await;
+        let flushed = futures::future::join_all(self.outlets.iter().map(Outlet::flush));
+        if tokio::time::timeout(FLUSH_TIME, flushed).await.is_err() {
+            let seconds = FLUSH_TIME.as_secs();
+            tracing::error!("audit events are lost: not all were written within {seconds} s");
         }
     }
 
     /// Writes the counters as metrics.
     pub(crate) fn write(&self, out: &mut String) {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (events, errors) = ("apiserver_audit_event_total", "apiserver_audit_error_total");
+        let events = "apiserver_audit_event_total";
         metrics::head(out, events, "counter", "Audit events made.");
         metrics::line(out, events, &[], get(&self.events));
-        metrics::head(out, errors, "counter", "Audit events that could not be written.");
-        metrics::line(out, errors, &[("plugin", "log")], get(&self.errors));
+        Outlet::write_errors(&self.outlets, out);
         let name = "apiserver_audit_level_total";
         metrics::head(out, name, "counter", "Requests by the level of the policy.");
         for (level, count) in
@@ -190,22 +173,10 @@ impl Audit {
         metrics::line(out, name, &[], get(&self.rejected));
     }
 
-    fn line(&self, event: &Event) -> Option<Vec<u8>> {
-        let text = |event: &Event| {
-            let mut text = serde_json::to_vec(event).ok()?;
-            text.push(b'\n');
-            Some(text)
-        };
-        let whole = text(event)?;
-        match self.settings.event_bytes_max {
-            Some(max) if whole.len() > max => {
-                let mut short = event.clone();
-                (short.request_object, short.response_object) = (None, None);
-                short.annotations.insert("audit.k8s.io/truncated", "true".to_owned());
-                text(&short).filter(|short| short.len() <= max)
-            }
-            _ => Some(whole),
-        }
+    /// The text of an event for each outlet; nothing where it is too large.
+    fn texts(&self, event: &Event) -> Vec<Option<Bytes>> {
+        let Some(whole) = event.json() else { return Vec::new() };
+        self.outlets.iter().map(|outlet| outlet.text(event, &whole)).collect()
     }
 }
 
@@ -316,48 +287,38 @@ impl Record {
         self.event.response_status = Some(Value::Object(status));
     }
 
-    /// The line of a stage, unless the policy leaves it out.
-    fn line(&self, stage: Stage, time: Micros) -> Option<Line> {
+    /// The event at a stage, unless the policy leaves it out.
+    fn at(&self, stage: Stage, time: Micros) -> Option<Event> {
         if self.extent.omit_stages.contains(&stage) {
             return None;
         }
         self.audit.events.fetch_add(1, Ordering::Relaxed);
         let mut event = self.event.clone();
         (event.stage, event.stage_timestamp) = (stage, time);
-        let text = self.audit.line(&event);
-        if text.is_none() {
-            self.failed("event is too large even after truncating");
-        }
-        Some(Line { text: text?, time: time.0, written: None })
+        Some(event)
     }
 
-    /// Writes a stage; whether it was, or was to be left out.
+    /// Writes a stage; whether the request may go on.
     async fn emit(&self, stage: Stage, time: Micros) -> bool {
-        let Some(mut line) = self.line(stage, time) else { return true };
-        if self.audit.settings.mode == AuditMode::Batch {
-            return self.emit_soon(line);
+        let Some(event) = self.at(stage, time) else { return true };
+        let mut goes_on = true;
+        for (outlet, text) in self.audit.outlets.iter().zip(self.audit.texts(&event)) {
+            goes_on &= match text {
+                Some(text) => outlet.put(&event, text, time.0).await,
+                None => outlet.settings.mode != AuditMode::BlockingStrict,
+            };
         }
-        let (written, wait) = oneshot::channel();
-        line.written = Some(written);
-        let sent = self.audit.lines.send(line).await.is_ok();
-        let written = sent && wait.await.unwrap_or(false);
-        if !written {
-            self.failed("it cannot be written");
-        }
-        written
+        goes_on
     }
 
-    fn emit_soon(&self, line: Line) -> bool {
-        let sent = self.audit.lines.try_send(line).is_ok();
-        if !sent {
-            self.failed("there are too many to be written");
+    /// Writes a stage for which nobody waits.
+    fn emit_soon(&self, stage: Stage, time: Micros) {
+        let Some(event) = self.at(stage, time) else { return };
+        for (outlet, text) in self.audit.outlets.iter().zip(self.audit.texts(&event)) {
+            if let Some(text) = text {
+                outlet.put_soon(&event, text, time.0);
+            }
         }
-        sent
-    }
-
-    fn failed(&self, why: &str) {
-        self.audit.errors.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(audit_id = self.event.audit_id, why, "an audit event is lost");
     }
 }
 
@@ -378,8 +339,6 @@ impl<S: Stream<Item = Bytes> + Unpin> Stream for Ending<S> {
 impl<S> Drop for Ending<S> {
     fn drop(&mut self) {
         let Some(record) = self.record.take() else { return };
-        if let Some(line) = record.line(Stage::ResponseComplete, record.now()) {
-            record.emit_soon(line);
-        }
+        record.emit_soon(Stage::ResponseComplete, record.now());
     }
 }

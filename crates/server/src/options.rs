@@ -4,6 +4,7 @@
 //! `--flag`, `--flag=true` or `--flag=false`. What is wrong is said in one line.
 
 mod audit;
+mod audit_webhook;
 mod authentication;
 mod authorization;
 mod delegation;
@@ -27,6 +28,7 @@ use tracing_subscriber::EnvFilter;
 use crate::tls::{CertificateSource, TlsSettings};
 
 pub use audit::AuditOptions;
+pub use audit_webhook::AuditWebhookOptions;
 pub use authentication::AuthenticationOptions;
 pub use authorization::AuthorizationMode;
 pub use authorization::AuthorizationOptions;
@@ -463,8 +465,29 @@ mod tests {
         assert_eq!(lifecycle.shutdown_delay_duration, Duration::from_secs(60));
         assert_eq!(lifecycle.strict_transport_security_directives, ["max-age=1", "preload"]);
         assert_eq!(audit.audit_log_mode, crate::AuditMode::BlockingStrict);
-        assert_eq!(audit.log().unwrap().path, None);
-        assert_eq!(audit.settings().event_bytes_max, Some(102_400));
+        let (file, settings) = audit.log().unwrap();
+        assert_eq!((file.path, settings.truncate.unwrap().event_bytes_max), (None, 102_400));
+        for (line, want) in [
+            ("", ""),
+            ("--audit-log-path=- --audit-log-batch-max-size=0", ""),
+            (
+                "--audit-log-path=- --audit-log-mode=batch --audit-log-batch-max-size=0",
+                "invalid audit batch log max batch size 0, must be a positive number",
+            ),
+            ("--audit-webhook-batch-throttle-qps=0", ""),
+            (
+                "--audit-webhook-config-file=f --audit-webhook-batch-throttle-qps=0",
+                "invalid audit batch webhook throttle QPS 0, must be a positive number",
+            ),
+            (
+                "--audit-webhook-config-file=f --audit-webhook-batch-throttle-qps=0 \
+                 --audit-webhook-batch-throttle-enable=false",
+                "",
+            ),
+        ] {
+            let checked = read(line).unwrap().audit.check();
+            assert_eq!(checked.map_err(|error| error.to_string()).err().unwrap_or_default(), want);
+        }
         assert!(read("--strict-transport-security-directives=x").is_err());
     }
 

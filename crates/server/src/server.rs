@@ -175,7 +175,7 @@ impl Server {
             authn::set_up(options, &token, delegation, &mut reloads).await?;
         let at_rest = at_rest(options, &clock, &mut reloads).await?;
         let (trigger, shutdown) = Shutdown::new(options.lifecycle.shutdown_delay_duration);
-        let audit = Audit::of(&options.audit, &clock)?;
+        let audit = Audit::of(&options.audit, &clock).await?;
         let flushed = audit.clone();
         let started =
             Started { storage, at_rest, authenticator, cluster, audit, clock, shutdown, address };

@@ -4,8 +4,10 @@
 
 use super::policy::{Level, Stage};
 use crate::authz::{Attributes, On};
+use bytes::Bytes;
 use jiff::Timestamp;
 use pintle_meta::User;
+use pintle_meta::json::quote;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -166,6 +168,58 @@ impl Event {
             stage_timestamp: Micros(from.received),
             annotations: BTreeMap::new(),
         }
+    }
+}
+
+impl Event {
+    /// The event without the objects of the request and the answer.
+    pub(super) fn truncated(&self) -> Option<Bytes> {
+        let mut short = self.clone();
+        (short.request_object, short.response_object) = (None, None);
+        short.annotations.insert("audit.k8s.io/truncated", "true".to_owned());
+        short.json()
+    }
+
+    /// The event as JSON.
+    pub(super) fn json(&self) -> Option<Bytes> {
+        serde_json::to_vec(self).ok().map(Bytes::from)
+    }
+
+    /// The event as a line of text, as before there were events.
+    pub(super) fn legacy(&self) -> String {
+        let or = |text: &str, other: &str| if text.is_empty() { other } else { text }.to_owned();
+        let list = |groups: &[String]| {
+            groups.iter().map(|group| quote(group)).collect::<Vec<_>>().join(",")
+        };
+        let groups = match self.user.groups.as_slice() {
+            [] => "<none>".to_owned(),
+            groups => list(groups),
+        };
+        let (acted_as, as_groups) = match &self.impersonated_user {
+            None => ("<self>".to_owned(), "<lookup>".to_owned()),
+            Some(user) if user.groups.is_empty() => (user.username.clone(), "<lookup>".to_owned()),
+            Some(user) => (user.username.clone(), list(&user.groups)),
+        };
+        let about = self.object_ref.as_ref();
+        let namespace = about.map_or("", |about| &about.namespace);
+        let code = self.response_status.as_ref().map(|status| status["code"].to_string());
+        let fields = [
+            ("id", self.audit_id.clone()),
+            ("stage", format!("{:?}", self.stage)),
+            ("ip", self.source_ips.first().map_or("<unknown>", |ip| ip).to_owned()),
+            ("method", self.verb.clone()),
+            ("user", or(&self.user.username, "<none>")),
+            ("groups", groups),
+            ("as", acted_as),
+            ("asgroups", as_groups),
+            ("user-agent", self.user_agent.clone()),
+            ("namespace", or(namespace, "<none>")),
+            ("uri", self.request_uri.clone()),
+            ("response", code.unwrap_or_else(|| "<deferred>".to_owned())),
+        ];
+        let fields = fields.map(|(name, value)| format!("{name}={}", quote(&value)));
+        // As Go prints a time: no zeros at the end of the fraction.
+        format!("{} AUDIT: {}", self.request_received_timestamp.0, fields.join(" "))
     }
 }
 

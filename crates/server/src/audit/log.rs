@@ -1,14 +1,17 @@
 //! The log of events: a file with a line for each, or standard output.
 //!
-//! A thread of its own writes, so that no request of others waits for a disk. A file that has become
-//! too large is put aside under its name with a date, and old ones go.
+//! It is written where blocking is no harm, so that no request of others waits for a disk. A file that
+//! has become too large is put aside under its name with a date, and old ones go.
 
+use super::outlet::{Errors, Written};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
 
 /// Where the log is and what is kept of it.
 #[derive(Clone, Debug)]
@@ -20,36 +23,39 @@ pub(crate) struct LogFile {
     /// So many files that were put aside are kept, for so long; zero for all and for ever.
     pub backups_max: usize,
     pub age_max: Duration,
+    /// Whether what was put aside is packed by gzip.
+    pub compress: bool,
 }
 
-/// A line, and who waits for it to be written.
-pub(super) struct Line {
-    pub text: Vec<u8>,
-    pub time: Timestamp,
-    pub written: Option<oneshot::Sender<bool>>,
-}
+/// The log, open.
+pub(super) struct Log(Writer);
 
-impl LogFile {
-    /// Opens the log, and starts the thread that writes it.
-    ///
+impl Log {
     /// # Errors
     /// With one line that names the file.
-    pub(super) fn start(self, lines_max: usize) -> io::Result<mpsc::Sender<Line>> {
-        let mut writer = Writer::open(self)?;
-        let (sender, mut lines) = mpsc::channel::<Line>(lines_max.max(1));
-        std::thread::Builder::new().name("audit-log".to_owned()).spawn(move || {
-            while let Some(line) = lines.blocking_recv() {
-                let result = writer.write(&line.text, line.time);
+    pub(super) fn open(file: LogFile) -> io::Result<Self> {
+        Writer::open(file).map(Self)
+    }
+
+    /// Writes events, each in a line. The disk may be slow, so that happens elsewhere; nothing comes
+    /// back where that broke.
+    pub(super) async fn write(self, events: Vec<Written>, errors: &Arc<Errors>) -> Option<Self> {
+        if events.is_empty() {
+            return Some(self);
+        }
+        let (Self(mut writer), errors) = (self, Arc::clone(errors));
+        let written = tokio::task::spawn_blocking(move || {
+            for event in events {
+                let result = writer.write(&event.text, event.time);
                 if let Err(error) = &result {
                     tracing::error!("the audit log cannot be written: {error}");
+                    errors.failed(1);
                 }
-                if let Some(waiting) = line.written {
-                    // Whoever gave up does not want to know.
-                    let _ = waiting.send(result.is_ok());
-                }
+                event.tell(result.is_ok());
             }
-        })?;
-        Ok(sender)
+            writer
+        });
+        written.await.ok().map(Self)
     }
 }
 
@@ -77,10 +83,13 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, line: &[u8], now: Timestamp) -> io::Result<()> {
+    /// Writes a text and ends its line.
+    fn write(&mut self, text: &[u8], now: Timestamp) -> io::Result<()> {
+        // In one piece: where several write to one file their lines stay whole.
+        let line = [text, b"\n"].concat();
         if self.file.path.is_none() {
             let mut out = io::stdout().lock();
-            return out.write_all(line).and_then(|()| out.flush());
+            return out.write_all(&line).and_then(|()| out.flush());
         }
         let length = line.len() as u64;
         let over = self.file.bytes_max > 0 && self.size + length > self.file.bytes_max;
@@ -91,7 +100,7 @@ impl Writer {
             self.reopen()?;
         }
         if let Some(out) = &mut self.out {
-            out.write_all(line)?;
+            out.write_all(&line)?;
             self.size += length;
         }
         Ok(())
@@ -101,10 +110,22 @@ impl Writer {
     fn put_aside(&mut self, now: Timestamp) -> io::Result<()> {
         let Some(path) = self.file.path.clone() else { return Ok(()) };
         self.out = None;
-        fs::rename(&path, aside(&path, now))?;
+        let put = aside(&path, now);
+        fs::rename(&path, &put)?;
         self.reopen()?;
+        if self.file.compress {
+            std::thread::Builder::new().name("audit-gzip".to_owned()).spawn(move || {
+                if let Err(error) = pack(&put) {
+                    tracing::error!("cannot compress {}: {error}", put.display());
+                }
+            })?;
+        }
         for old in self.too_old(&path, now)? {
-            fs::remove_file(old)?;
+            match fs::remove_file(old) {
+                // It has just been packed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
         Ok(())
     }
@@ -116,7 +137,8 @@ impl Writer {
         for entry in fs::read_dir(folder.unwrap_or(Path::new(".")))? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let date = name.strip_prefix(&format!("{stem}-"));
+            let plain = name.strip_suffix(".gz").unwrap_or(&name);
+            let date = plain.strip_prefix(&format!("{stem}-"));
             let date = date.and_then(|rest| rest.strip_suffix(&extension));
             let time = date.and_then(|date| {
                 jiff::civil::DateTime::strptime(DATE, date)
@@ -155,6 +177,16 @@ fn aside(path: &Path, now: Timestamp) -> PathBuf {
     path.with_file_name(format!("{stem}-{}{extension}", now.strftime(DATE)))
 }
 
+/// Packs a file into another with `.gz` behind its name, and removes it.
+fn pack(path: &Path) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".gz");
+    let mut packed = GzEncoder::new(open_append(Path::new(&name))?, Compression::default());
+    io::copy(&mut File::open(path)?, &mut packed)?;
+    packed.finish()?;
+    fs::remove_file(path)
+}
+
 /// A log tells who did what: it is its owner's only.
 fn open_append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -177,6 +209,7 @@ mod tests {
             bytes_max: 10,
             backups_max: 2,
             age_max: Duration::from_secs(100),
+            compress: false,
         };
         let mut writer = Writer::open(file).unwrap();
         let listed = || {
@@ -188,15 +221,15 @@ mod tests {
             names
         };
         let at = |second: i64| Timestamp::from_second(second).unwrap();
-        writer.write(b"one\n", at(0)).unwrap();
-        writer.write(b"two\n", at(1)).unwrap();
+        writer.write(b"one", at(0)).unwrap();
+        writer.write(b"two", at(1)).unwrap();
         assert_eq!(listed(), ["audit.log"]);
-        writer.write(b"three\n", at(2)).unwrap();
+        writer.write(b"three", at(2)).unwrap();
         assert_eq!(listed(), ["audit-1970-01-01T00-00-02.000.log", "audit.log"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
         fs::write(folder.path().join("audit-other.log"), "").unwrap();
         for second in 3..6 {
-            writer.write(b"a longer line\n", at(second)).unwrap();
+            writer.write(b"a longer line", at(second)).unwrap();
         }
         assert_eq!(
             listed(),
@@ -207,8 +240,35 @@ mod tests {
                 "audit.log",
             ]
         );
-        writer.write(b"a longer line\n", at(200)).unwrap();
+        writer.write(b"a longer line", at(200)).unwrap();
         let kept = ["audit-1970-01-01T00-03-20.000.log", "audit-other.log", "audit.log"];
         assert_eq!(listed(), kept);
+    }
+
+    #[test]
+    fn what_is_put_aside_is_packed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("audit.log");
+        let file = LogFile {
+            path: Some(path),
+            bytes_max: 10,
+            backups_max: 1,
+            age_max: Duration::ZERO,
+            compress: true,
+        };
+        let mut writer = Writer::open(file).unwrap();
+        for second in 0..3 {
+            writer.write(b"a longer line", Timestamp::from_second(second).unwrap()).unwrap();
+        }
+        let packed = folder.path().join("audit-1970-01-01T00-00-02.000.log.gz");
+        let begun = std::time::Instant::now();
+        while packed.with_extension("").exists() || !packed.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it is packed in time");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut text = String::new();
+        let mut unpacked = flate2::read::GzDecoder::new(File::open(&packed).unwrap());
+        io::Read::read_to_string(&mut unpacked, &mut text).unwrap();
+        assert_eq!(text, "a longer line\n");
     }
 }

@@ -20,6 +20,10 @@ impl Upstream {
         Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
     }
 
+    pub(crate) async fn of_webhook(_: &Path) -> io::Result<(Self, String)> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
+    }
+
     pub(crate) fn in_cluster() -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, WHY))
     }
@@ -37,6 +41,10 @@ impl Upstream {
     }
 
     pub(crate) async fn create(&self, _: &str, _: &serde_json::Value) -> Result<Bytes, Failure> {
+        match *self {}
+    }
+
+    pub(crate) async fn post(&self, _: &str, _: Bytes) -> Result<Bytes, Failure> {
         match *self {}
     }
 

@@ -42,6 +42,29 @@ impl Upstream {
         Self::new(config.map_err(|error| about(&error))?).map_err(|error| about(&error))
     }
 
+    /// The server of a kubeconfig's current context, and the path there to which a webhook posts: that
+    /// of the server's URL, to the letter.
+    ///
+    /// # Errors
+    /// With one line that names the file.
+    pub(crate) async fn of_webhook(path: &Path) -> io::Result<(Self, String)> {
+        let about = |error: &dyn fmt::Display| {
+            let message = format!("cannot use the kubeconfig {}: {error}", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        };
+        let file = Kubeconfig::read_from(path).map_err(|error| about(&chain(&error)))?;
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+        let mut config = config.map_err(|error| about(&chain(&error)))?;
+        let at = config.cluster_url.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        let origin = match (config.cluster_url.scheme_str(), config.cluster_url.authority()) {
+            (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+            _ => return Err(about(&"the server has no URL")),
+        };
+        config.cluster_url = origin.parse().map_err(|error| about(&error))?;
+        let server = Self::new(config).map_err(|error| about(&chain(&error)))?;
+        Ok((server, at))
+    }
+
     /// The server of the cluster in which this process runs as a pod, as its service account.
     ///
     /// # Errors
@@ -86,7 +109,7 @@ impl Upstream {
 
     /// Reads a document.
     pub(crate) async fn get(&self, path: &str) -> Result<Bytes, Failure> {
-        self.ask(Method::GET, path, Vec::new()).await
+        self.ask(Method::GET, path, Bytes::new()).await
     }
 
     /// Sends an object, and returns what was made of it; tries again where that is asked for.
@@ -95,7 +118,7 @@ impl Upstream {
         path: &str,
         object: &serde_json::Value,
     ) -> Result<Bytes, Failure> {
-        let body = object.to_string().into_bytes();
+        let body = Bytes::from(object.to_string());
         let tries = async {
             let mut wait = WAIT_MIN;
             let mut tries = 1;
@@ -114,9 +137,14 @@ impl Upstream {
         within(ASK_TIME_MAX, tries).await
     }
 
+    /// Posts a document, once.
+    pub(crate) async fn post(&self, path: &str, document: Bytes) -> Result<Bytes, Failure> {
+        self.ask(Method::POST, path, document).await
+    }
+
     /// Follows a watch.
     pub(crate) async fn follow(&self, path: &str) -> Result<Follow, Failure> {
-        let response = within(ASK_TIME, self.send(Method::GET, path, Vec::new())).await?;
+        let response = within(ASK_TIME, self.send(Method::GET, path, Bytes::new())).await?;
         let body = response.into_body();
         Ok(Follow { body, text: Vec::new() })
     }
@@ -133,7 +161,7 @@ impl Upstream {
         *answered.entry(code).or_default() += 1;
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Bytes, Failure> {
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, Failure> {
         within(ASK_TIME, async {
             let response = self.send(method, path, body).await?;
             read(response.into_body()).await
@@ -146,7 +174,7 @@ impl Upstream {
         &self,
         method: Method,
         path: &str,
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<http::Response<Body>, Failure> {
         let request = Request::builder()
             .method(method)

@@ -2,8 +2,14 @@
 
 use crate::harness::Served;
 use crate::kinds::{PANIC, TASKS, WIDGETS, colored, server, widget};
+use crate::outside::Outside;
+use base64::Engine;
+use bytes::Bytes;
+use pintle::{AuditFormat, AuditMode, Options};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const POLICY: &str = r#"
@@ -145,4 +151,174 @@ async fn a_policy_that_makes_no_sense_is_told_at_the_start() {
     let error = server().start(&options).await.unwrap_err().to_string();
     let want = format!("loaded illegal policy with 0 rules: from file {}", policy.display());
     assert_eq!(error, want);
+}
+
+/// A webhook that keeps what it is told, and fails at first as often as it is said to.
+struct Hook {
+    outside: Outside,
+    /// What it was told, and how often it failed.
+    told: Arc<Mutex<(Vec<Value>, usize)>>,
+    folder: TempDir,
+}
+
+impl Hook {
+    async fn start(failures: usize) -> Self {
+        let told = Arc::<Mutex<(Vec<Value>, usize)>>::default();
+        let keep = Arc::clone(&told);
+        let outside = Outside::start(move |_| {
+            move |path: &str, body: Bytes| {
+                let mut told = keep.lock().unwrap();
+                if told.1 < failures {
+                    told.1 += 1;
+                    return (500, json!({}));
+                }
+                assert_eq!(path, "/audit/here");
+                told.0.push(serde_json::from_slice(&body).unwrap());
+                (200, json!({}))
+            }
+        })
+        .await;
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+        let hook = Self { outside, told, folder };
+        hook.write_kubeconfig(&hook.outside.url);
+        hook
+    }
+
+    fn write_kubeconfig(&self, url: &str) {
+        let ca = base64::engine::general_purpose::STANDARD.encode(&self.outside.authority_pem);
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n  cluster:\n    \
+             server: {url}/audit/here\n    certificate-authority-data: {ca}\nusers: []\n\
+             contexts: [{{name: c, context: {{cluster: c}}}}]\n"
+        );
+        std::fs::write(self.folder.path().join("kubeconfig"), text).unwrap();
+    }
+
+    fn set(&self, options: &mut Options) {
+        options.insecure_allow_all = true;
+        options.audit.audit_policy_file = Some(self.folder.path().join("policy.yaml"));
+        let webhook = &mut options.audit.webhook;
+        webhook.audit_webhook_config_file = Some(self.folder.path().join("kubeconfig"));
+        webhook.audit_webhook_initial_backoff = Duration::from_millis(1);
+    }
+
+    /// The lists that it was told, each as the number of its events.
+    fn lists(&self) -> Vec<usize> {
+        let told = self.told.lock().unwrap();
+        told.0.iter().map(|list| list["items"].as_array().unwrap().len()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_in_batches() {
+    let hook = Hook::start(2).await;
+    let served = Served::start_with(server(), |options| {
+        hook.set(options);
+        options.audit.webhook.audit_webhook_batch_max_size = 3;
+    })
+    .await;
+    for _ in 0..7 {
+        served.send(&format!("GET {WIDGETS}/none"), "").await;
+    }
+    // The end waits for what is left, also for what waits to be sent again.
+    served.stop().await;
+    let mut lists = hook.lists();
+    lists.sort_unstable();
+    assert_eq!(lists, [1, 3, 3]);
+    let told = hook.told.lock().unwrap();
+    assert_eq!(told.1, 2, "it failed twice, and was tried again");
+    let (list, event) = (&told.0[0], &told.0[0]["items"][0]);
+    assert_eq!(
+        (&list["kind"], &list["apiVersion"]),
+        (&json!("EventList"), &json!("audit.k8s.io/v1"))
+    );
+    assert_eq!((&event["verb"], &event["responseStatus"]["code"]), (&json!("get"), &json!(404)));
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_waited_for() {
+    for (failures, mode, codes) in [
+        (0, AuditMode::Blocking, [404, 404]),
+        (2, AuditMode::BlockingStrict, [404, 404]),
+        (usize::MAX, AuditMode::Blocking, [404, 404]),
+        (usize::MAX, AuditMode::BlockingStrict, [500, 500]),
+    ] {
+        let hook = Hook::start(failures).await;
+        let policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n";
+        std::fs::write(hook.folder.path().join("policy.yaml"), policy).unwrap();
+        let served = Served::start_with(server(), |options| {
+            hook.set(options);
+            options.audit.webhook.audit_webhook_mode = mode;
+        })
+        .await;
+        for code in codes {
+            let answer = served.send(&format!("GET {WIDGETS}/none"), "").await;
+            assert_eq!(answer.code, code, "{mode:?}, {failures}: {}", answer.text());
+            if code == 500 {
+                assert!(
+                    answer.text().ends_with("failed to store audit event\n"),
+                    "{}",
+                    answer.text()
+                );
+            }
+        }
+        // Two stages of two requests, each told at once.
+        let told: usize = hook.lists().iter().sum();
+        assert_eq!(told, if failures > 2 { 0 } else { 4 }, "{mode:?}, {failures}");
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_too_many_are_counted() {
+    let hook = Hook::start(0).await;
+    hook.write_kubeconfig("https://127.0.0.1:1");
+    let served = Served::start_with(server(), |options| {
+        hook.set(options);
+        let webhook = &mut options.audit.webhook;
+        webhook.audit_webhook_batch_buffer_size = 2;
+        webhook.audit_webhook_batch_max_size = 1;
+        (webhook.audit_webhook_batch_throttle_qps, webhook.audit_webhook_batch_throttle_burst) =
+            (1.0, 1);
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(served.send(&format!("GET {WIDGETS}/none"), "").await.code, 404);
+    }
+    let metrics = served.send("GET /metrics", "").await;
+    let count = |plugin: &str| -> u64 {
+        let line = format!("apiserver_audit_error_total{{plugin=\"{plugin}\"}} ");
+        let found = metrics.text().lines().find_map(|it| it.strip_prefix(line.as_str()));
+        found.unwrap_or_else(|| panic!("no {line} in\n{}", metrics.text())).parse().unwrap()
+    };
+    // One is under way, one waits for its turn, two wait in the buffer.
+    assert!(count("buffered") >= 10, "{}", metrics.text());
+    count("webhook");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn lines_of_text() {
+    let folder = TempDir::new().unwrap();
+    let (policy, log) = (folder.path().join("policy.yaml"), folder.path().join("audit.log"));
+    std::fs::write(&policy, POLICY).unwrap();
+    let served = Served::start_with(server(), |options| {
+        options.insecure_allow_all = true;
+        options.audit.audit_policy_file = Some(policy);
+        options.audit.audit_log_path = Some(log.clone());
+        options.audit.audit_log_format = AuditFormat::Legacy;
+        options.audit.audit_log_mode = AuditMode::Batch;
+    })
+    .await;
+    let headers = [("audit-id", "one"), ("user-agent", "a \"b\""), ("impersonate-user", "jane")];
+    served.send_with(&format!("GET {WIDGETS}/none?x=%20"), &headers, "").await;
+    served.stop().await;
+    let text = std::fs::read_to_string(&log).unwrap();
+    let (time, rest) = text.split_once(' ').unwrap();
+    assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
+    let want = format!(
+        r#"AUDIT: id="one" stage="ResponseComplete" ip="127.0.0.1" method="get" user="system:admin" groups="\"system:masters\",\"system:authenticated\"" as="jane" asgroups="\"system:authenticated\"" user-agent="a \"b\"" namespace="default" uri="{WIDGETS}/none?x=%20" response="403""#
+    );
+    assert_eq!(rest.trim_end(), want);
 }
