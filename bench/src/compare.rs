@@ -1,14 +1,15 @@
 //! Two servers in turn, on one machine and in one run: what counts are the ratios.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::floor;
+use crate::median;
 use crate::options::{CompareOptions, Settings};
 use crate::report::{Measured, RunReport, mib, micros, notes, rate};
-use crate::run;
+use crate::run::{self, Server};
 use crate::subject::{Recipe, Subject};
 
 /// One of the two servers.
@@ -20,8 +21,10 @@ pub(crate) struct Side {
     pub(crate) command: String,
     /// From start to ready, for each start, in milliseconds and in ascending order.
     pub(crate) ready_ms: Vec<f64>,
-    /// What was measured.
+    /// The medians of all runs.
     pub(crate) run: RunReport,
+    /// What was measured, each time that it was.
+    pub(crate) runs: Vec<RunReport>,
 }
 
 /// Both servers.
@@ -31,56 +34,66 @@ pub(crate) struct Comparison {
     pub(crate) a: Side,
     /// The second.
     pub(crate) b: Side,
+    /// The reads of the first, with its bytes sent by nothing but hyper and rustls.
+    pub(crate) floor: Option<RunReport>,
 }
 
-/// Starts and measures the two servers, one after the other.
+/// Starts and measures the two servers in turn, as often as there are rounds.
 ///
 /// # Errors
 /// When a server does not start, or cannot be filled. Everything that was started is stopped then.
 pub(crate) async fn compare(options: &CompareOptions) -> Result<Comparison, Failure> {
-    let CompareOptions { a, a_url, a_with, a_name, .. } = options;
+    let CompareOptions { a, a_url, a_with, a_etcd, a_name, settings, .. } = options;
     let a = Recipe {
         name: a_name.clone(),
         command: a.clone(),
         url: a_url.clone(),
         with: a_with.clone(),
+        etcd: a_etcd.clone(),
     };
-    let CompareOptions { b, b_url, b_with, b_name, .. } = options;
+    let CompareOptions { b, b_url, b_with, b_etcd, b_name, .. } = options;
     let b = Recipe {
         name: b_name.clone(),
         command: b.clone(),
         url: b_url.clone(),
         with: b_with.clone(),
+        etcd: b_etcd.clone(),
     };
-    Ok(Comparison {
-        a: side(&a, options.starts, &options.settings).await?,
-        b: side(&b, options.starts, &options.settings).await?,
-    })
-}
-
-async fn side(recipe: &Recipe, starts: u64, settings: &Settings) -> Result<Side, Failure> {
-    let token = settings.bearer()?;
-    let mut ready = Vec::new();
-    for _ in 1..starts {
-        eprintln!("pintle-bench: starting {}", recipe.name);
-        let subject = Subject::start(recipe, token.as_deref()).await?;
-        ready.push(subject.ready_after);
+    let mut sides = [Side::new(&a), Side::new(&b)];
+    for round in 1..=options.rounds {
+        for (side, recipe) in sides.iter_mut().zip([&a, &b]) {
+            eprintln!("pintle-bench: {}, round {round} of {}", recipe.name, options.rounds);
+            side.measure(recipe, settings).await?;
+        }
     }
-    eprintln!("pintle-bench: starting and measuring {}", recipe.name);
-    let subject = Subject::start(recipe, token.as_deref()).await?;
-    ready.push(subject.ready_after);
-    // The server goes away with its folder: there is no need to remove the objects one by one.
-    let run = run::run(&subject.url, settings, Some(subject.process), true).await?;
-    ready.sort();
-    Ok(Side {
-        name: recipe.name.clone(),
-        command: recipe.command.clone(),
-        ready_ms: ready.iter().map(Duration::as_secs_f64).map(|seconds| seconds * 1e3).collect(),
-        run,
-    })
+    let floor = match options.floor {
+        true => Some(floor::measure(&a, &floor::command()?, settings).await?),
+        false => None,
+    };
+    let [a, b] = sides.map(Side::summed_up);
+    Ok(Comparison { a, b, floor })
 }
 
 impl Side {
+    fn new(recipe: &Recipe) -> Self {
+        let Recipe { name, command, .. } = recipe.clone();
+        Self { name, command, ready_ms: Vec::new(), run: RunReport::default(), runs: Vec::new() }
+    }
+
+    async fn measure(&mut self, recipe: &Recipe, settings: &Settings) -> Result<(), Failure> {
+        let subject = Subject::start(recipe, settings.bearer()?.as_deref()).await?;
+        self.ready_ms.push(subject.ready_after.as_secs_f64() * 1e3);
+        // The server goes away with its folder: there is no need to remove the objects one by one.
+        self.runs.push(run::run(&Server::from(&subject), settings, true).await?);
+        Ok(())
+    }
+
+    fn summed_up(mut self) -> Self {
+        self.ready_ms.sort_by(f64::total_cmp);
+        self.run = median::of(&self.runs);
+        self
+    }
+
     fn ready_us(&self) -> Option<f64> {
         self.ready_ms.get(self.ready_ms.len() / 2).map(|millis| millis * 1e3)
     }
@@ -103,10 +116,10 @@ impl Comparison {
         let (an, bn) = (&a.name, &b.name);
         let _ = write!(
             text,
-            "| work | rate {an} | {bn} | {an}/{bn} | server CPU each {an} | {bn} | {an}/{bn} | p99 {an} | {bn} |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+            "| work | rate {an} | {bn} | {an}/{bn} | server CPU each {an} | {bn} | {an}/{bn} | p50 {an} | {bn} | p99 {an} | {bn} |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
         );
-        for (of_a, of_b) in a.run.scenarios.iter().zip(&b.run.scenarios) {
+        for (of_a, of_b) in self.pairs() {
             text.push_str(&row(of_a, of_b));
         }
         let _ = write!(text, "\n| | {an} | {bn} | {an}/{bn} |\n|---|--:|--:|--:|\n");
@@ -122,8 +135,16 @@ impl Comparison {
             let quotient = ratio(as_f64(kib_a), as_f64(kib_b));
             let _ = writeln!(text, "| {what} | {} | {} | {quotient} |", mib(kib_a), mib(kib_b));
         }
+        if let Some(floor) = &self.floor {
+            text.push_str(&against_floor(&a.name, &a.run, floor));
+        }
         text.push_str(&notes(&[(an, &a.run), (bn, &b.run)]));
         text
+    }
+
+    /// What was measured of both, scenario by scenario.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Measured, &Measured)> {
+        self.a.run.scenarios.iter().zip(&self.b.run.scenarios)
     }
 
     fn memory(&self) -> [(&'static str, Option<u64>, Option<u64>); 6] {
@@ -142,6 +163,31 @@ impl Comparison {
     }
 }
 
+/// A server beside the floor of each read.
+fn against_floor(name: &str, run: &RunReport, floor: &RunReport) -> String {
+    let mut text = format!(
+        "\nThe floor is hyper and rustls with nothing above them, sending the bytes of {name}.\n\n\
+         | work | rate floor | {name}/floor | server CPU each floor | {name}/floor |\n\
+         |---|--:|--:|--:|--:|\n"
+    );
+    for least in &floor.scenarios {
+        let Some(measured) = run.scenarios.iter().find(|measured| measured.name == least.name)
+        else {
+            continue;
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            least.what,
+            rate(least),
+            ratio(Some(measured.per_second), Some(least.per_second)),
+            micros(least.server_cpu_us),
+            ratio(measured.server_cpu_us, least.server_cpu_us),
+        );
+    }
+    text
+}
+
 fn row(a: &Measured, b: &Measured) -> String {
     let rate_of = |measured: &Measured| match (&measured.skipped, measured.count) {
         (Some(_), _) => "skipped".to_owned(),
@@ -152,7 +198,7 @@ fn row(a: &Measured, b: &Measured) -> String {
     let good = a.errors.is_empty() && b.errors.is_empty();
     let flag = if good { "" } else { " **with errors**" };
     format!(
-        "| {}{flag} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
+        "| {}{flag} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         a.what,
         rate_of(a),
         rate_of(b),
@@ -160,24 +206,32 @@ fn row(a: &Measured, b: &Measured) -> String {
         micros(a.server_cpu_us),
         micros(b.server_cpu_us),
         ratio(a.server_cpu_us, b.server_cpu_us),
+        micros(a.p50_us),
+        micros(b.p50_us),
         micros(a.p99_us),
         micros(b.p99_us),
     )
 }
 
+/// a/b, where both are known and neither is nothing.
+pub(crate) fn quotient(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.zip(b).filter(|(a, b)| *a > 0.0 && *b > 0.0).map(|(a, b)| a / b)
+}
+
 /// a/b, with about three digits; a dash when either is not known.
 fn ratio(a: Option<f64>, b: Option<f64>) -> String {
-    match a.zip(b) {
-        Some((a, b)) if b > 0.0 && a / b >= 10.0 => format!("{:.1}×", a / b),
-        Some((a, b)) if b > 0.0 && a / b >= 0.1 => format!("{:.2}×", a / b),
-        Some((a, b)) if b > 0.0 => format!("{:.3}×", a / b),
-        _ => "–".to_owned(),
+    match quotient(a, b) {
+        Some(times) if times >= 10.0 => format!("{times:.1}×"),
+        Some(times) if times >= 0.1 => format!("{times:.2}×"),
+        Some(times) => format!("{times:.3}×"),
+        None => "–".to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::chart;
     use crate::report::Memory;
     use crate::scenario::SCENARIOS;
 
@@ -201,6 +255,7 @@ mod tests {
             command: String::new(),
             ready_ms: vec![1.0, 20.0 / times, 900.0],
             run: RunReport { pid: Some(1), scenarios, memory, ..RunReport::default() },
+            runs: Vec::new(),
         }
     }
 
@@ -216,17 +271,23 @@ mod tests {
 
     #[test]
     fn tables() {
-        let mut comparison = Comparison { a: a_side("ours", 4.0), b: a_side("go", 1.0) };
+        let mut comparison =
+            Comparison { a: a_side("ours", 4.0), b: a_side("go", 1.0), floor: None };
+        comparison.floor = Some(a_side("floor", 8.0).run);
         let text = comparison.markdown();
         for part in [
-            "| GET one, consistent | 4,000/s | 1,000/s | 4.00× | 25.0 µs | 100 µs | 0.25× | – | – |",
+            "| GET one, consistent | 4,000/s | 1,000/s | 4.00× | 25.0 µs | 100 µs | 0.25× | – | – | – | – |",
             "| GET one, resourceVersion=0 | skipped | skipped | – |",
             "| start to ready | 5.00 ms | 20.00 ms | 0.25× |",
             "| memory, idle | 2.0 MiB | 8.0 MiB | 0.25× |",
+            "| GET one, consistent | 8,000/s | 0.50× | 12.5 µs | 2.00× |",
             "| … added since idle | 14.0 MiB | 8.0 MiB | 1.75× |",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
+        let svg = chart(&comparison);
+        assert!(svg.contains("ours, times as good as go") && svg.contains(">4.0</text>"), "{svg}");
+        assert_eq!(svg.matches("GET one").count(), 1, "what was skipped is not shown: {svg}");
         assert!(!comparison.has_errors());
         comparison.b.run.errors.insert("HTTP 500".to_owned(), 2);
         assert!(comparison.has_errors());

@@ -11,7 +11,7 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+use crate::trust;
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -32,7 +32,7 @@ const WATCH_EVENTS: usize = 10_000;
 /// What a fake server does wrong.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Flaws {
-    /// Lists as protobuf are answered 406, and applies 415.
+    /// Lists as protobuf are answered 406, and applies 415; nothing is compressed.
     pub(crate) json_only: bool,
     /// One GET of an object in so many is answered 500.
     pub(crate) fails_every: Option<u64>,
@@ -130,11 +130,18 @@ impl Fake {
         let path: Vec<&str> = head.uri.path().trim_matches('/').split('/').collect();
         let query = head.uri.query().unwrap_or_default();
         Ok(match (&head.method, path.as_slice()) {
-            (_, ["readyz"]) => status(200, "ok"),
+            (_, ["readyz" | "apis"] | ["openapi", ..]) => status(200, "ok"),
             (&Method::GET, [.., "v2", "foos"]) if query.contains("watch=true") => self.watch(),
             (&Method::GET, [.., "v2", "foos"]) => {
-                self.list(query, header(ACCEPT).unwrap_or_default())
+                let mut list = self.list(query, header(ACCEPT).unwrap_or_default());
+                // Said, not done: nobody looks inside.
+                if !self.flaws.json_only && header(ACCEPT_ENCODING) == Some("gzip") {
+                    let gzip = HeaderValue::from_static("gzip");
+                    list.headers_mut().insert(CONTENT_ENCODING, gzip);
+                }
+                list
             }
+            (&Method::POST, ["etcdserverpb.KV", _]) => Response::new(full(vec![0; 5])),
             (&Method::POST, [.., namespace, "foos"]) => self.create(namespace, &body),
             (method, [.., namespace, "foos", name]) => {
                 if *method == Method::PUT && self.flaws.ignores_puts {
@@ -258,20 +265,11 @@ async fn forward(mut events: broadcast::Receiver<Bytes>, mut watcher: Sender<Byt
 }
 
 fn tls(http1: bool) -> ServerConfig {
-    let names = vec!["localhost".to_owned()];
-    let rcgen::CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(names).unwrap();
-    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key.into())
-        .unwrap();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    if !http1 {
-        config.alpn_protocols.insert(0, b"h2".to_vec());
+    let mut config = trust::own_certificate().unwrap();
+    if http1 {
+        config.alpn_protocols.clear();
     }
+    config.alpn_protocols.push(b"http/1.1".to_vec());
     config
 }
 

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use hyper::{Method, Request};
 
 use crate::client::{Target, Template};
+use crate::etcd::Puts;
 use crate::failure::Failure;
 use crate::objects::{self, Series};
+use crate::sent::Sent;
 
 /// A request to send.
 pub(crate) type Next = Request<Bytes>;
@@ -23,6 +25,8 @@ pub(crate) enum Feed {
     Change(Change),
     /// Replacements of one object that no other stream touches.
     Update(Update),
+    /// Puts of new keys into etcd, shared with the other streams.
+    Puts(Puts),
 }
 
 impl Feed {
@@ -36,6 +40,7 @@ impl Feed {
             Self::Batch(batch) => batch.next(),
             Self::Change(change) => change.next().map(Some),
             Self::Update(update) => Ok(Some(update.next())),
+            Self::Puts(puts) => Ok(Some(puts.next())),
         }
     }
 
@@ -46,7 +51,7 @@ impl Feed {
                 update.answer.clear();
                 Some(&mut update.answer)
             }
-            Self::Turn(_) | Self::Batch(_) | Self::Change(_) => None,
+            Self::Turn(_) | Self::Batch(_) | Self::Change(_) | Self::Puts(_) => None,
         }
     }
 
@@ -57,7 +62,7 @@ impl Feed {
     pub(crate) fn learn(&mut self) -> Result<(), Failure> {
         match self {
             Self::Update(update) => update.learn(),
-            Self::Turn(_) | Self::Batch(_) | Self::Change(_) => Ok(()),
+            Self::Turn(_) | Self::Batch(_) | Self::Change(_) | Self::Puts(_) => Ok(()),
         }
     }
 }
@@ -100,6 +105,8 @@ pub(crate) struct Batch {
     msg: Arc<str>,
     next: Arc<AtomicU64>,
     end: u64,
+    /// Where it is noted when each was sent, if somebody asks.
+    sent: Option<Arc<Sent>>,
 }
 
 impl Batch {
@@ -122,7 +129,12 @@ impl Batch {
         };
         let (next, end) = numbers;
         let target = Arc::clone(target);
-        Ok(Self { target, template, deed, series, msg: Arc::clone(msg), next, end })
+        Ok(Self { target, template, deed, series, msg: Arc::clone(msg), next, end, sent: None })
+    }
+
+    /// Notes when each request is made, right before it is sent.
+    pub(crate) fn noting(self, sent: Arc<Sent>) -> Self {
+        Self { sent: Some(sent), ..self }
     }
 
     fn next(&self) -> Result<Option<Next>, Failure> {
@@ -140,6 +152,9 @@ impl Batch {
             }
             Deed::Delete => (self.series.path(number), Bytes::new()),
         };
+        if let Some(sent) = &self.sent {
+            sent.mark(number);
+        }
         Ok(Some(self.template.request_for(self.target.uri(&path)?, body)))
     }
 }

@@ -22,6 +22,7 @@ const BATCH_LIMIT: Duration = Duration::from_secs(60);
 const SLOWEST_PER_SECOND: u64 = 200;
 
 /// What a server was filled with.
+#[derive(Debug, Default)]
 pub(crate) struct Filled {
     /// The message that pads each object.
     pub(crate) msg: Arc<str>,

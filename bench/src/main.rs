@@ -4,13 +4,17 @@
 //! Read [`run`] first: it is the order of a run. [`scenario`] is the table of the work, [`load`] the loop that every
 //! request goes through, [`compare`] the two servers in turn.
 
+mod chart;
 mod client;
 mod compare;
+mod etcd;
 mod failure;
 mod feed;
 mod fill;
+mod floor;
 mod latency;
 mod load;
+mod median;
 mod objects;
 mod options;
 mod probe;
@@ -19,6 +23,7 @@ mod report;
 mod run;
 mod scenario;
 mod sender;
+mod sent;
 mod subject;
 mod trust;
 mod watchers;
@@ -40,6 +45,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::failure::Failure;
 use crate::options::{Command, Options};
 use crate::process::Process;
+use crate::run::Server;
 
 /// Something was measured with errors, or nothing could be.
 const FAILED: u8 = 1;
@@ -51,6 +57,8 @@ fn main() -> ExitCode {
     let threads = match &options.command {
         Command::Run(run) => run.settings.threads,
         Command::Compare(both) => both.settings.threads,
+        // As many as a server has.
+        Command::Floor(_) => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(usize::try_from(threads).unwrap_or(1))
@@ -92,15 +100,22 @@ async fn perform(command: Command) -> Result<u8, Failure> {
     let failed = match command {
         Command::Run(options) => {
             let process = options.pid.map(Process::new).transpose()?;
-            let report =
-                run::run(&options.server, &options.settings, process, options.keep).await?;
+            let server = Server { url: options.server, process, etcd: options.etcd };
+            let report = run::run(&server, &options.settings, options.keep).await?;
             publish(&report.markdown(), &report, options.settings.json.as_deref())?;
             !report.error_lines().is_empty()
         }
         Command::Compare(options) => {
             let comparison = compare::compare(&options).await?;
             publish(&comparison.markdown(), &comparison, options.settings.json.as_deref())?;
+            if let Some(path) = &options.svg {
+                write(path, &chart::chart(&comparison))?;
+            }
             comparison.has_errors()
+        }
+        Command::Floor(options) => {
+            floor::serve(options).await?;
+            false
         }
     };
     Ok(if failed { FAILED } else { 0 })
@@ -115,6 +130,10 @@ fn publish(tables: &str, figures: &impl Serialize, json: Option<&Path>) -> Resul
     let mut text = serde_json::to_string_pretty(figures)
         .map_err(|error| Failure::caused("encode the figures", &error))?;
     text.push('\n');
+    write(path, &text)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
     fs::write(path, text)
         .map_err(|error| Failure::caused(format!("write {}", path.display()), &error))
 }

@@ -33,6 +33,15 @@ impl Series {
         format!("{API}/namespaces/{prefix}-{}/{RESOURCE}", number % namespaces)
     }
 
+    /// The number of the object whose name stands in a line of JSON; nothing when there is none of this series.
+    pub(crate) fn number_in(self, json: &[u8]) -> Option<u64> {
+        let mark = format!("\"name\":\"{}-", self.prefix);
+        let mark = mark.as_bytes();
+        let start = json.windows(mark.len()).position(|window| window == mark)? + mark.len();
+        let digits = json[start..].split(|byte| *byte == b'"').next()?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    }
+
     /// The path of the object with a number.
     pub(crate) fn path(self, number: u64) -> String {
         format!("{}/{}", self.collection(number), self.name(number))

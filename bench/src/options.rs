@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::floor::FloorOptions;
 use crate::scenario::{SCENARIOS, Scenario};
 
 /// The most objects that a server is filled with.
@@ -22,8 +23,8 @@ const EVENTS_LIMIT: u64 = 1_000_000;
 const SECONDS_LIMIT: f64 = 3_600.0;
 /// The largest object, below what etcd stores.
 const OBJECT_BYTES_LIMIT: u64 = 1_000_000;
-/// The most times that `compare` starts a server.
-const STARTS_LIMIT: u64 = 50;
+/// The most times that `compare` measures a server.
+const ROUNDS_LIMIT: u64 = 50;
 
 /// Drives Kubernetes-style API servers that serve foos of hello.zeng.dev, and prints rates, latencies, CPU time
 /// and memory.
@@ -41,7 +42,9 @@ pub(crate) enum Command {
     /// Fill a running server with objects, measure it, and remove the objects again
     Run(RunOptions),
     /// Start two servers in turn, measure both and print the ratios a/b
-    Compare(CompareOptions),
+    Compare(Box<CompareOptions>),
+    /// Answer everything with the same bytes, with nothing but hyper and rustls
+    Floor(FloorOptions),
 }
 
 /// Options of `run`.
@@ -53,6 +56,9 @@ pub(crate) struct RunOptions {
     /// The server's process, whose CPU time and memory are read [default: the one that listens on the port]
     #[arg(long)]
     pub(crate) pid: Option<u32>,
+    /// The URL of the etcd that the server stores in, as http://host:port: puts into it are measured too
+    #[arg(long, value_name = "URL")]
+    pub(crate) etcd: Option<String>,
     /// Leave the objects in the server at the end
     #[arg(long)]
     pub(crate) keep: bool,
@@ -76,6 +82,9 @@ pub(crate) struct CompareOptions {
     /// A command that server a needs beside it, as a store: it is up when {port2} takes connections
     #[arg(long, value_name = "COMMAND")]
     pub(crate) a_with: Option<String>,
+    /// The etcd that server a stores in: puts into it are measured too
+    #[arg(long, value_name = "URL")]
+    pub(crate) a_etcd: Option<String>,
     /// What the tables call server a
     #[arg(long, value_name = "NAME", default_value = "a")]
     pub(crate) a_name: String,
@@ -88,12 +97,21 @@ pub(crate) struct CompareOptions {
     /// A command that server b needs beside it
     #[arg(long, value_name = "COMMAND")]
     pub(crate) b_with: Option<String>,
+    /// The etcd that server b stores in
+    #[arg(long, value_name = "URL")]
+    pub(crate) b_etcd: Option<String>,
     /// What the tables call server b
     #[arg(long, value_name = "NAME", default_value = "b")]
     pub(crate) b_name: String,
-    /// How often each server is started to measure the time to ready; the median is printed
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=STARTS_LIMIT))]
-    pub(crate) starts: u64,
+    /// How often both are started and measured, in turn; medians are printed
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_LIMIT))]
+    pub(crate) rounds: u64,
+    /// Measure the reads of server a again with its bytes sent by nothing but hyper and rustls
+    #[arg(long)]
+    pub(crate) floor: bool,
+    /// Write the ratios as a chart to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: Settings,
 }
@@ -115,10 +133,10 @@ pub(crate) struct Settings {
         value_parser = clap::value_parser!(u64).range(1..=OBJECT_BYTES_LIMIT))]
     pub(crate) object_bytes: u64,
     /// How long each scenario is measured
-    #[arg(long, default_value = "3", value_parser = seconds)]
+    #[arg(long, default_value = "2", value_parser = seconds)]
     pub(crate) seconds: Duration,
     /// How long each scenario runs before it is measured
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     pub(crate) warm_up: Duration,
     /// Connections
     #[arg(long, short = 'c', default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_LIMIT))]

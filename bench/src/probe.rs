@@ -42,6 +42,18 @@ pub(crate) async fn list(
     judge(&answer, list, objects)
 }
 
+/// Asks for a document once: the length of its body.
+///
+/// # Errors
+/// When it is not answered, or empty.
+pub(crate) async fn document(target: &Target, template: &Template) -> Result<u64, Failure> {
+    let answer = good(target.connect().await?.call(template).await?)?;
+    match answer.body.len() {
+        0 => Err(Failure::new("an empty document")),
+        length => Ok(length as u64),
+    }
+}
+
 /// Walks through all pages of a list: the request for the last of them, and the length of its body.
 ///
 /// # Errors
@@ -156,6 +168,13 @@ fn judge(answer: &Answer, list: List, objects: u64) -> Result<Probed, Failure> {
         return Err(Failure::new(format!("HTTP {}", answer.status.as_u16())));
     }
     let bytes = answer.body.len() as u64;
+    if list.form == Form::Gzip {
+        // As with protobuf: what is inside is not looked at. The plain list is a scenario too.
+        return Ok(match answer.encoding.as_str() {
+            "gzip" => Probed::Good { bytes },
+            _ => Probed::NotOffered("not compressed".to_owned()),
+        });
+    }
     if list.form == Form::Protobuf {
         // How many objects are in it is told by its length only: what is inside is not decoded.
         return if answer.body.starts_with(PROTOBUF_MAGIC) {
@@ -197,6 +216,7 @@ mod tests {
                 let answer = Answer {
                     status: StatusCode::from_u16(status).unwrap(),
                     media_type: "application/json".to_owned(),
+                    encoding: String::new(),
                     body: body.as_bytes().to_vec(),
                 };
                 let list = List { query: "", form, holds };
@@ -223,6 +243,7 @@ mod tests {
         check(Form::Protobuf, Holds::Page, 200, "k8s\0....", Ok(""));
         let json = "protobuf was answered as application/json";
         check(Form::Protobuf, Holds::Page, 200, two, Err(json));
+        check(Form::Gzip, Holds::Page, 200, two, Ok("not compressed"));
         check(Form::Json, Holds::All, 429, "", Err("HTTP 429"));
     }
 }

@@ -171,6 +171,15 @@ impl RunReport {
         text.push_str(&notes(&[("", self)]));
         text
     }
+
+    /// The rate of creates as a share of that of raw puts into etcd.
+    fn share_of_puts(&self) -> Option<f64> {
+        let rate = |name| {
+            let mut all = self.scenarios.iter();
+            all.find(|measured| measured.name == name && measured.count > 0).map(|m| m.per_second)
+        };
+        Some(rate("create")? / rate("etcd-put")?)
+    }
 }
 
 fn row(measured: &Measured) -> String {
@@ -207,6 +216,13 @@ pub(crate) fn notes(runs: &[(&str, &RunReport)]) -> String {
         if !busy.is_empty() {
             let names = busy.join(", ");
             let _ = write!(text, "\nThe load generator may have set these rates{of}: {names}\n");
+        }
+        if let Some(share) = run.share_of_puts() {
+            let share = share * 100.0;
+            let _ = write!(
+                text,
+                "\nThe rate of CREATE{of} is {share:.0} % of raw puts into its etcd\n"
+            );
         }
         if run.pid.is_none() {
             let _ =

@@ -8,22 +8,43 @@ use hyper::header::ACCEPT;
 use hyper::{Method, StatusCode};
 
 use crate::client::{Target, Template};
+use crate::etcd::{self, Puts};
 use crate::failure::Failure;
 use crate::feed::{Batch, Change, Deed, Feed, Manner, Turn, Update};
-use crate::fill;
+use crate::fill::{self, Filled};
 use crate::load::{self, Expect, Outcome, Plan, count_error};
 use crate::objects::{self, FILLED, MADE, SEEN};
 use crate::options::Settings;
 use crate::probe::{self, Probed};
 use crate::process::Process;
 use crate::report::{Measured, Memory, RunReport};
-use crate::scenario::{Holds, List, Scenario, Work};
+use crate::scenario::{Document, Holds, List, Scenario, Work};
+use crate::sender::Answer;
+use crate::subject::Subject;
 use crate::watchers::{self, FanOut};
 
 /// Objects that GETs take in turn.
 const GET_OBJECTS: u64 = 1_024;
 /// There are at least so many objects to delete: what was created before, and more if that is less.
 const DELETE_OBJECTS: u64 = 20_000;
+
+/// A server that is measured.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Where it answers.
+    pub(crate) url: String,
+    /// Its process, if it is known.
+    pub(crate) process: Option<Process>,
+    /// The URL of the etcd that it stores in, if raw puts into that are measured too.
+    pub(crate) etcd: Option<String>,
+}
+
+impl From<&Subject> for Server {
+    fn from(subject: &Subject) -> Self {
+        let Subject { url, etcd, process, .. } = subject;
+        Self { url: url.clone(), process: Some(*process), etcd: etcd.clone() }
+    }
+}
 
 /// Fills the server, measures the scenarios that the settings name, and cleans up unless told to keep the objects.
 ///
@@ -32,32 +53,19 @@ const DELETE_OBJECTS: u64 = 20_000;
 /// # Errors
 /// When the server cannot be reached or filled. What goes wrong later is told in the report.
 pub(crate) async fn run(
-    url: &str,
+    server: &Server,
     settings: &Settings,
-    process: Option<Process>,
     keep: bool,
 ) -> Result<RunReport, Failure> {
-    let token = settings.bearer()?;
-    let target = Arc::new(Target::new(url, token.as_deref(), settings.http1)?);
-    let listening = || target.is_local().then(|| Process::listening_on(target.port())).flatten();
-    let process = process.or_else(listening);
+    let target = server.target(settings)?;
+    let process = server.process.or_else(|| listening(&target));
     let mut memory = Memory { idle_kib: resident(process)?, ..Memory::default() };
     progress("filling");
     let filled = fill::fill(&target, settings).await?;
     memory.filled_kib = resident(process)?;
-    let first = fill::fresh_number();
-    let bench = Bench {
-        target: Arc::clone(&target),
-        settings,
-        process,
-        msg: Arc::clone(&filled.msg),
-        least_object: filled.object_bytes as u64 / 2,
-        made: Arc::new(AtomicU64::new(first)),
-        gone: Arc::new(AtomicU64::new(first)),
-        seen: (first, Arc::new(AtomicU64::new(first))),
-    };
+    let bench = Bench::new(server, settings, &target, process, &filled);
     let mut report = RunReport {
-        server: url.to_owned(),
+        server: server.url.clone(),
         protocol: target.protocol(),
         pid: process.map(|process| process.pid),
         concurrency: settings.concurrency(),
@@ -87,6 +95,57 @@ pub(crate) async fn run(
     Ok(report)
 }
 
+/// Fills the server and asks for everything once that is only read, but for the last page, which is found by walking.
+///
+/// # Errors
+/// When the server cannot be reached or filled, or does not answer.
+pub(crate) async fn answers(
+    server: &Server,
+    settings: &Settings,
+) -> Result<Vec<(&'static Scenario, Answer)>, Failure> {
+    let target = server.target(settings)?;
+    fill::fill(&target, settings).await?;
+    let mut sender = target.connect().await?;
+    let mut answers = Vec::new();
+    for scenario in settings.scenarios() {
+        let Some((path, headers)) = scenario.work.read() else { continue };
+        let template = target.template(Method::GET, &path, &headers)?;
+        let answer = sender.call(&template).await?;
+        if answer.status == StatusCode::OK {
+            answers.push((scenario, answer));
+        }
+    }
+    Ok(answers)
+}
+
+/// Measures one scenario on a server that answers everything with `answer`.
+///
+/// # Errors
+/// When the server's URL is none.
+pub(crate) async fn measure_one(
+    server: &Server,
+    settings: &Settings,
+    scenario: &Scenario,
+    answer: &Answer,
+) -> Result<Measured, Failure> {
+    let target = server.target(settings)?;
+    let filled = Filled { object_bytes: answer.body.len(), ..Filled::default() };
+    let bench = Bench::new(server, settings, &target, server.process, &filled);
+    Ok(bench.measure(scenario).await)
+}
+
+impl Server {
+    fn target(&self, settings: &Settings) -> Result<Arc<Target>, Failure> {
+        let token = settings.bearer()?;
+        Target::new(&self.url, token.as_deref(), settings.http1).map(Arc::new)
+    }
+}
+
+/// The process behind a URL, if it runs on this machine and this user may see it.
+fn listening(target: &Target) -> Option<Process> {
+    target.is_local().then(|| Process::listening_on(target.port())).flatten()
+}
+
 /// Tells what is being done: a run takes minutes.
 fn progress(what: &str) {
     eprintln!("pintle-bench: {what}");
@@ -98,6 +157,7 @@ fn resident(process: Option<Process>) -> Result<Option<u64>, Failure> {
 
 /// What the scenarios of a run share.
 struct Bench<'a> {
+    server: &'a Server,
     target: Arc<Target>,
     settings: &'a Settings,
     process: Option<Process>,
@@ -117,7 +177,28 @@ enum Performed {
     Skipped(String),
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    fn new(
+        server: &'a Server,
+        settings: &'a Settings,
+        target: &Arc<Target>,
+        process: Option<Process>,
+        filled: &Filled,
+    ) -> Self {
+        let first = fill::fresh_number();
+        Self {
+            server,
+            target: Arc::clone(target),
+            settings,
+            process,
+            msg: Arc::clone(&filled.msg),
+            least_object: filled.object_bytes as u64 / 2,
+            made: Arc::new(AtomicU64::new(first)),
+            gone: Arc::new(AtomicU64::new(first)),
+            seen: (first, Arc::new(AtomicU64::new(first))),
+        }
+    }
+
     /// Measures one scenario. Whatever goes wrong is in the result.
     async fn measure(&self, scenario: &Scenario) -> Measured {
         let resident = || self.process.and_then(|process| process.resident_kib().ok());
@@ -140,6 +221,8 @@ impl Bench<'_> {
             Work::Get(query) => self.get(query).await.map(Performed::Done),
             Work::List(list) => self.list(list).await,
             Work::LastPage => self.last_page().await.map(Performed::Done),
+            Work::Document(document) => self.document(document).await.map(Performed::Done),
+            Work::EtcdPut => self.etcd_put().await,
             Work::Create => self.create().await.map(Performed::Done),
             Work::Change(manner) => self.change(manner).await,
             Work::Update => self.update().await.map(Performed::Done),
@@ -162,8 +245,7 @@ impl Bench<'_> {
 
     async fn list(&self, list: List) -> Result<Performed, Failure> {
         let path = objects::everywhere(list.query);
-        let accept = [(ACCEPT, list.form.accept())];
-        let template = self.target.template(Method::GET, &path, &accept)?;
+        let template = self.target.template(Method::GET, &path, &list.form.headers())?;
         let bytes = match probe::list(&self.target, &template, list, self.settings.objects).await? {
             Probed::Good { bytes } => bytes,
             Probed::NotOffered(why) => return Ok(Performed::Skipped(why)),
@@ -175,6 +257,31 @@ impl Bench<'_> {
     async fn last_page(&self) -> Result<Outcome, Failure> {
         let (template, bytes) = probe::last_page(&self.target, self.settings.objects).await?;
         self.read(vec![template].into(), bytes, self.settings.streams).await
+    }
+
+    async fn document(&self, document: Document) -> Result<Outcome, Failure> {
+        let accept = [(ACCEPT, document.accept)];
+        let template = self.target.template(Method::GET, document.path, &accept)?;
+        let bytes = probe::document(&self.target, &template).await?;
+        self.read(vec![template].into(), bytes, self.settings.streams).await
+    }
+
+    /// Values as large as the objects, at the same concurrency. The CPU time is etcd's.
+    async fn etcd_put(&self) -> Result<Performed, Failure> {
+        let Some(url) = &self.server.etcd else {
+            return Ok(Performed::Skipped("no etcd is named".to_owned()));
+        };
+        let target = Target::new(url, None, false)?;
+        let puts = Puts::new(&target, self.least_object as usize * 2)?;
+        let plan = Plan {
+            feeds: self.each_stream(|_| Ok(Feed::Puts(puts.clone())))?,
+            process: listening(&target),
+            // A call that failed has a status behind it instead of a message.
+            ..self.plan(Expect { least_bytes: 1, ..Expect::status(StatusCode::OK) })
+        };
+        let outcome = load::drive(&target, plan).await?;
+        etcd::clean(&target).await?;
+        Ok(Performed::Done(outcome))
     }
 
     /// Reads the same things over and over; answers must not be much shorter than the one that was checked.

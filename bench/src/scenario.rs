@@ -1,6 +1,9 @@
 //! The work that is measured, as a table.
 
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+
 use crate::feed::Manner;
+use crate::objects::{self, FILLED};
 
 /// A page of a list, as kubectl and client-go ask for it.
 pub(crate) const PAGE_OBJECTS: u64 = 500;
@@ -25,6 +28,10 @@ pub(crate) enum Work {
     List(List),
     /// GET of the page at the far end, through `continue`.
     LastPage,
+    /// GET of a document that tells what is served.
+    Document(Document),
+    /// Puts into the etcd behind the server, past the server.
+    EtcdPut,
     /// POST of new objects.
     Create,
     /// PATCH of one field.
@@ -35,6 +42,15 @@ pub(crate) enum Work {
     Delete,
     /// Events of creates, to many watchers.
     Watch,
+}
+
+/// A document that tells what is served.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Document {
+    /// Where it is.
+    pub(crate) path: &'static str,
+    /// What `Accept` asks for.
+    pub(crate) accept: &'static str,
 }
 
 /// A list that is asked for.
@@ -59,6 +75,8 @@ pub(crate) enum Form {
     Protobuf,
     /// Metadata only.
     Partial,
+    /// JSON in gzip.
+    Gzip,
 }
 
 /// What the answer to a list must hold: no server wins by leaving objects out.
@@ -77,19 +95,42 @@ impl Form {
     /// The `Accept` header.
     pub(crate) fn accept(self) -> &'static str {
         match self {
-            Self::Json => "application/json",
+            Self::Json | Self::Gzip => "application/json",
             Self::Table => "application/json;as=Table;v=v1;g=meta.k8s.io",
             Self::Protobuf => "application/vnd.kubernetes.protobuf",
             Self::Partial => "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
         }
     }
 
+    /// The headers that ask for it.
+    pub(crate) fn headers(self) -> Vec<(HeaderName, &'static str)> {
+        let mut headers = vec![(ACCEPT, self.accept())];
+        if self == Self::Gzip {
+            headers.push((ACCEPT_ENCODING, "gzip"));
+        }
+        headers
+    }
+
     /// The kind of the answer.
     pub(crate) fn kind(self) -> &'static str {
         match self {
-            Self::Json | Self::Protobuf => "FooList",
+            Self::Json | Self::Protobuf | Self::Gzip => "FooList",
             Self::Table => "Table",
             Self::Partial => "PartialObjectMetadataList",
+        }
+    }
+}
+
+impl Work {
+    /// The path and headers of one request, where one and the same stands for all.
+    pub(crate) fn read(self) -> Option<(String, Vec<(HeaderName, &'static str)>)> {
+        match self {
+            Self::Get(query) => Some((FILLED.path(0) + query, vec![(ACCEPT, Form::Json.accept())])),
+            Self::List(list) => Some((objects::everywhere(list.query), list.form.headers())),
+            Self::Document(Document { path, accept }) => {
+                Some((path.to_owned(), vec![(ACCEPT, accept)]))
+            }
+            _ => None,
         }
     }
 }
@@ -111,7 +152,7 @@ impl Scenario {
 
     /// Whether the server only answers and nothing changes. All reads come before all writes.
     pub(crate) fn reads(&self) -> bool {
-        matches!(self.work, Work::Get(_) | Work::List(_) | Work::LastPage)
+        matches!(self.work, Work::Get(_) | Work::List(_) | Work::LastPage | Work::Document(_))
     }
 
     /// What is counted.
@@ -124,6 +165,15 @@ const fn page(name: &'static str, what: &'static str, form: Form) -> Scenario {
     Scenario::list(name, what, "?limit=500", form, Holds::Page)
 }
 
+const fn document(
+    name: &'static str,
+    what: &'static str,
+    path: &'static str,
+    accept: &'static str,
+) -> Scenario {
+    Scenario::new(name, what, Work::Document(Document { path, accept }))
+}
+
 /// All scenarios, in the order in which they run.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("get-consistent", "GET one, consistent", Work::Get("")),
@@ -133,6 +183,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     page("list-500-table", "LIST limit=500 as Table", Form::Table),
     page("list-500-protobuf", "LIST limit=500 as protobuf", Form::Protobuf),
     page("list-500-partial", "LIST limit=500, metadata only", Form::Partial),
+    page("list-500-gzip", "LIST limit=500, compressed", Form::Gzip),
     Scenario::list(
         "list-label-none",
         "LIST limit=500, a label that nothing has",
@@ -148,6 +199,19 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         Holds::All,
     ),
     Scenario::list("list-all-consistent", "LIST all, consistent", "", Form::Json, Holds::All),
+    document(
+        "discovery",
+        "discovery, aggregated",
+        "/apis",
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+    ),
+    document(
+        "openapi-v3",
+        "OpenAPI v3 of hello.zeng.dev/v2",
+        "/openapi/v3/apis/hello.zeng.dev/v2",
+        "application/json",
+    ),
+    Scenario::new("etcd-put", "raw etcd puts", Work::EtcdPut),
     Scenario::new("create", "CREATE", Work::Create),
     Scenario::new("patch", "PATCH, merge", Work::Change(Manner::Merge)),
     Scenario::new("apply", "PATCH, server-side apply", Work::Change(Manner::Apply)),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,6 +37,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// The media type, or nothing.
     pub(crate) media_type: String,
+    /// How it is compressed, or nothing.
+    pub(crate) encoding: String,
     /// The body.
     pub(crate) body: Vec<u8>,
 }
@@ -151,9 +153,8 @@ impl Sender {
         let answer = async {
             let response = self.send(template.request()).await?;
             let status = response.status();
-            let media_type = response.headers().get(CONTENT_TYPE);
-            let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let media_type = media_type.to_owned();
+            let media_type = text_of(response.headers(), &CONTENT_TYPE);
+            let encoding = text_of(response.headers(), &CONTENT_ENCODING);
             let mut incoming = response.into_body();
             let mut body = Vec::new();
             while let Some(data) = incoming.next().await? {
@@ -162,7 +163,7 @@ impl Sender {
                     return Err(Failure::new("the answer is too long"));
                 }
             }
-            Ok(Answer { status, media_type, body })
+            Ok(Answer { status, media_type, encoding, body })
         };
         let failed = |why: String| Failure::new(format!("{template} was not answered: {why}"));
         match timeout(CALL_LIMIT, answer).await {
@@ -194,6 +195,10 @@ impl Body {
             }
         }
     }
+}
+
+fn text_of(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
 /// What broke a connection, its cause included.

@@ -30,7 +30,7 @@ const LOG_TAIL_BYTES: u64 = 4_096;
 const NO_SUCH_COMMAND: i32 = 127;
 
 /// How a server is started.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Recipe {
     /// What messages call it.
     pub(crate) name: String,
@@ -40,12 +40,16 @@ pub(crate) struct Recipe {
     pub(crate) url: String,
     /// A command that it needs beside it, with placeholders.
     pub(crate) with: Option<String>,
+    /// The URL of the etcd that it stores in, with placeholders.
+    pub(crate) etcd: Option<String>,
 }
 
 /// A server that is ready. Dropping it stops every process of it and removes its folder.
 pub(crate) struct Subject {
     /// Its URL.
     pub(crate) url: String,
+    /// The URL of the etcd that it stores in.
+    pub(crate) etcd: Option<String>,
     /// The process that listens.
     pub(crate) process: Process,
     /// From the start of its process until `/readyz` answered 200.
@@ -95,7 +99,8 @@ impl Subject {
         // A command may start the server as a child of its own.
         let process =
             Process::listening_on(target.port()).unwrap_or(Process { pid: server.child.id() });
-        Ok(Self { url, process, ready_after, _server: server, _with: with, _folder: folder })
+        let etcd = recipe.etcd.as_deref().map(|url| places.fill(url));
+        Ok(Self { url, etcd, process, ready_after, _server: server, _with: with, _folder: folder })
     }
 }
 
@@ -166,10 +171,14 @@ fn must_be_free(name: &str, port: u16) -> Result<(), Failure> {
 }
 
 /// A folder of this run, removed when dropped.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Result<Self, Failure> {
+    /// A new folder among the temporary ones.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn new() -> Result<Self, Failure> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("pintle-bench-{}-{count}", std::process::id());
@@ -177,6 +186,11 @@ impl Folder {
         fs::create_dir(&path)
             .map_err(|error| Failure::caused(format!("make {}", path.display()), &error))?;
         Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

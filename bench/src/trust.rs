@@ -1,4 +1,4 @@
-//! TLS without trust: this program takes any certificate.
+//! TLS without trust: this program takes any certificate, and makes its own.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CipherSuite, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    CipherSuite, ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme,
 };
 
 use crate::failure::Failure;
@@ -35,6 +35,25 @@ pub(crate) fn every_certificate() -> Result<ClientConfig, Failure> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(TrustEverything(provider)))
         .with_no_client_auth();
+    Ok(config)
+}
+
+/// A server configuration for HTTP/2 with a certificate that was signed a moment ago.
+///
+/// # Errors
+/// When no certificate can be made.
+pub(crate) fn own_certificate() -> Result<ServerConfig, Failure> {
+    let names = vec!["localhost".to_owned()];
+    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names)
+        .map_err(|error| Failure::caused("make a certificate", &error))?;
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| {
+            builder.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key.into())
+        })
+        .map_err(|error| Failure::caused("set up TLS", &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }
 

@@ -11,15 +11,19 @@ use tokio::time::{Instant, timeout};
 use crate::client::{Target, Template};
 use crate::failure::Failure;
 use crate::feed::{Batch, Deed, Feed};
+use crate::latency::Latencies;
 use crate::load::{self, Costs, Errors, Expect, Outcome, Plan, count_error};
 use crate::objects::{self, SEEN};
 use crate::process::Process;
 use crate::sender::{Body, Sender};
+use crate::sent::Sent;
 
 /// All watches must have begun after this long.
 const BEGIN_LIMIT: Duration = Duration::from_secs(30);
 /// All events must have arrived this long after the first create.
 const FAN_OUT_LIMIT: Duration = Duration::from_secs(120);
+/// So many of the watchers look at what they get, and tell how old it is: looking costs the load generator time.
+const SAMPLED_WATCHERS: usize = 8;
 /// Creates in flight while the watchers watch: a busy cluster, not a flood that ends slow watches.
 const CREATES_IN_FLIGHT: usize = 8;
 
@@ -36,6 +40,7 @@ pub(crate) struct FanOut {
 
 /// Lets watchers watch from a resource version on, creates objects, and waits until each watcher has seen all.
 ///
+/// Latencies are from the sending of a create to its event, as a few of the watchers saw it.
 /// The server's CPU time includes that of the creates. A watch that ends early is an error, as are events that
 /// do not arrive in time.
 ///
@@ -54,11 +59,14 @@ pub(crate) async fn watch(
     let begun = timeout(BEGIN_LIMIT, begin(target, &template, fan_out)).await;
     let watches = begun
         .map_err(|_| Failure::new(format!("watches did not begin within {BEGIN_LIMIT:?}")))??;
+    let sent = Arc::new(Sent::new(created.load(Ordering::Relaxed), fan_out.events));
     let mut watchers = JoinSet::new();
-    for watch in watches {
-        watchers.spawn(count_events(watch, fan_out.events));
+    let every = fan_out.watchers.div_ceil(SAMPLED_WATCHERS).max(1);
+    for (number, watch) in watches.into_iter().enumerate() {
+        let ages = number.is_multiple_of(every).then(|| Ages::new(&sent));
+        watchers.spawn(count_events(watch, fan_out.events, ages));
     }
-    let plan = creates(target, fan_out.events, created, msg)?;
+    let plan = creates(target, fan_out.events, (created, msg), sent)?;
     let before = Costs::read(process)?;
     let began = Instant::now();
     let made = load::drive(target, plan).await?;
@@ -83,8 +91,8 @@ pub(crate) async fn watch(
             .zip(before.server)
             .map(|(after, before)| after.saturating_sub(before)),
         own_cpu: after.own.saturating_sub(before.own),
+        latencies: seen.latencies,
         errors,
-        ..Outcome::default()
     })
 }
 
@@ -99,7 +107,33 @@ struct Watch {
 struct Seen {
     events: u64,
     bytes: u64,
+    latencies: Latencies,
     errors: Errors,
+}
+
+/// How old the events of one watcher are when they arrive.
+struct Ages {
+    sent: Arc<Sent>,
+    /// The beginning of an event whose end has not arrived.
+    rest: Vec<u8>,
+}
+
+impl Ages {
+    fn new(sent: &Arc<Sent>) -> Self {
+        Self { sent: Arc::clone(sent), rest: Vec::new() }
+    }
+
+    /// Notes the age of each event that is whole now.
+    fn note(&mut self, data: &[u8], latencies: &mut Latencies) {
+        self.rest.extend_from_slice(data);
+        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return };
+        for line in self.rest[..end].split(|byte| *byte == b'\n') {
+            if let Some(age) = SEEN.number_in(line).and_then(|number| self.sent.age(number)) {
+                latencies.record(age);
+            }
+        }
+        self.rest.drain(..=end);
+    }
 }
 
 async fn begin(
@@ -129,13 +163,16 @@ async fn begin(
     Ok(watches)
 }
 
-/// Counts events, which are lines, until there are as many as expected. Neither the events nor their order
-/// is looked at: that is what conformance tests are for.
-async fn count_events(mut watch: Watch, expected: u64) -> Seen {
+/// Counts events, which are lines, until there are as many as expected. Neither what is in them nor their order
+/// is checked: that is what conformance tests are for.
+async fn count_events(mut watch: Watch, expected: u64, mut ages: Option<Ages>) -> Seen {
     let mut seen = Seen::default();
     while seen.events < expected {
         match watch.body.next().await {
             Ok(Some(data)) => {
+                if let Some(ages) = &mut ages {
+                    ages.note(&data, &mut seen.latencies);
+                }
                 seen.bytes += data.len() as u64;
                 seen.events += data.iter().filter(|byte| **byte == b'\n').count() as u64;
             }
@@ -158,6 +195,7 @@ async fn gather(watchers: &mut JoinSet<Seen>, total: &mut Seen) {
             Ok(seen) => {
                 total.events += seen.events;
                 total.bytes += seen.bytes;
+                total.latencies.merge(&seen.latencies);
                 for (line, times) in seen.errors {
                     count_error(&mut total.errors, line, times);
                 }
@@ -170,11 +208,12 @@ async fn gather(watchers: &mut JoinSet<Seen>, total: &mut Seen) {
 fn creates(
     target: &Arc<Target>,
     events: u64,
-    created: &Arc<AtomicU64>,
-    msg: &Arc<str>,
+    (created, msg): (&Arc<AtomicU64>, &Arc<str>),
+    sent: Arc<Sent>,
 ) -> Result<Plan, Failure> {
     let end = created.load(Ordering::Relaxed) + events;
-    let batch = Batch::new(target, Deed::Create, SEEN, msg, (Arc::clone(created), end))?;
+    let batch =
+        Batch::new(target, Deed::Create, SEEN, msg, (Arc::clone(created), end))?.noting(sent);
     Ok(Plan {
         feeds: (0..CREATES_IN_FLIGHT).map(|_| Feed::Batch(batch.clone())).collect(),
         streams: CREATES_IN_FLIGHT,
