@@ -101,7 +101,22 @@ impl Definitions {
             _ => Map::new(),
         };
         identify(&mut schema, "ObjectMeta", &meta::gvk(group, version, kind));
+        self.default_spec(&mut schema);
         self.schemas.insert(name, Value::Object(schema));
+    }
+
+    /// A spec that is not sent is read as an empty one, where the type of the spec takes that.
+    fn default_spec(&self, schema: &mut Map<String, Value>) {
+        let spec = schema.get_mut("properties").and_then(|properties| properties.get_mut("spec"));
+        let Some(spec) = spec else { return };
+        let reference = spec["$ref"].as_str().and_then(|it| it.strip_prefix(COMPONENTS));
+        let Some((name, target)) = reference.and_then(|it| self.schemas.get_key_value(it)) else {
+            return;
+        };
+        let narrow = ["required", "minProperties", "oneOf", "anyOf", "allOf", "not"];
+        if target["type"] == "object" && narrow.iter().all(|key| target.get(key).is_none()) {
+            *spec = json!({"default": {}, "allOf": [meta::reference(name)]});
+        }
     }
 
     fn add_list(&mut self, (group, version): (&str, &str), list_kind: &str, kind: &str) {
@@ -220,10 +235,10 @@ mod tests {
         };
         let to = |name: &str| format!("{COMPONENTS}com.example.fruit.v1.{name}");
         check("com.example.fruit.v1.Spec", "/description", "of apples");
-        check("com.example.fruit.v1.Apple", "/properties/spec/$ref", &to("Spec"));
+        check("com.example.fruit.v1.Apple", "/properties/spec/allOf/0/$ref", &to("Spec"));
         // A type called like a kind makes way for the kind.
         check("com.example.fruit.v1.ApplePear", "/properties/a/$ref", &to("ApplePear"));
-        check("com.example.fruit.v1.Pear", "/properties/spec/$ref", &to("PearSpec2"));
+        check("com.example.fruit.v1.Pear", "/properties/spec/allOf/0/$ref", &to("PearSpec2"));
         check("com.example.fruit.v1.PearSpec2", "/description", "of pears");
         check("com.example.fruit.v1.PearSpec", "/description", "not the spec");
         check("io.k8s.api.core.v1.Thing", "/type", "object");

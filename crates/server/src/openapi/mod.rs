@@ -2,8 +2,8 @@
 //!
 //! Two editions: version 3 with a document for each group and version, addressed by its hash so
 //! that clients keep it for good, and version 2 with one document for everything. All of it comes
-//! from the catalog. A document is made when it is first asked for and then kept as bytes; a
-//! server that starts does no schema work. See
+//! from the catalog. A document is made when it is first asked for and then kept as compressed
+//! bytes; a server that starts does no schema work. See
 //! [OpenAPI in Kubernetes](https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition).
 
 mod definitions;
@@ -23,7 +23,7 @@ use crate::catalog::{Catalog, Group, Version};
 use crate::discovery::accept;
 use bytes::Bytes;
 use definitions::Definitions;
-use document::{Document, empty, keep_for_a_year, moved, vary};
+use document::{Document, Format, empty, keep_for_a_year, moved, vary};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
@@ -31,8 +31,19 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-const JSON: &str = "application/json";
-const PROTOBUF_V2: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/// Go clients ask for protocol buffers, in an older spelling of the media type too.
+const V2_TYPES: [(&str, Format); 3] = [
+    ("json", Format::Json),
+    ("com.github.proto-openapi.spec.v2@v1.0+protobuf", Format::Protobuf(V2_PROTOBUF)),
+    ("com.github.proto-openapi.spec.v2.v1.0+protobuf", Format::Protobuf(V2_PROTOBUF)),
+];
+const V3_TYPES: [(&str, Format); 3] = [
+    ("json", Format::Json),
+    ("com.github.proto-openapi.spec.v3@v1.0+protobuf", Format::Protobuf(V3_PROTOBUF)),
+    ("com.github.proto-openapi.spec.v3.v1.0+protobuf", Format::Protobuf(V3_PROTOBUF)),
+];
+const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+const V3_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf";
 const V3: &str = "/openapi/v3";
 
 /// Answers `/openapi/v2`, `/openapi/v3` and the documents below the latter.
@@ -40,7 +51,6 @@ const V3: &str = "/openapi/v3";
 pub(crate) struct OpenApi {
     catalog: Arc<Catalog>,
     v2: OnceLock<Document>,
-    v2_protobuf: OnceLock<Bytes>,
     index: OnceLock<Document>,
     /// By their path below `/openapi/v3/`.
     v3: BTreeMap<String, (Part, OnceLock<Document>)>,
@@ -68,13 +78,7 @@ impl OpenApi {
             parts.insert(root, Part::Group(g));
         }
         let v3 = parts.into_iter().map(|(path, part)| (path, (part, OnceLock::new()))).collect();
-        Self {
-            catalog,
-            v2: OnceLock::new(),
-            v2_protobuf: OnceLock::new(),
-            index: OnceLock::new(),
-            v3,
-        }
+        Self { catalog, v2: OnceLock::new(), index: OnceLock::new(), v3 }
     }
 
     /// The answer, or `None` where the path is not one of a document.
@@ -85,10 +89,7 @@ impl OpenApi {
         let (headers, path) = (&request.headers, request.uri.path());
         match path.strip_prefix("/openapi/")? {
             "v2" => Some(vary(self.version_2(headers))),
-            "v3" => {
-                let index = self.index();
-                Some(index.respond(headers, JSON, &index.json))
-            }
+            "v3" => Some(self.index().respond(headers, Format::Json)),
             below => {
                 // What has no document gets an empty answer, as in Kubernetes.
                 let Some((part, document)) = self.v3.get(below.strip_prefix("v3/")?) else {
@@ -105,31 +106,12 @@ impl OpenApi {
         ["/openapi/v2", V3, "/openapi/v3/"].into_iter()
     }
 
-    /// Go clients ask for protocol buffers, in an older spelling of the media type too.
     fn version_2(&self, headers: &HeaderMap) -> Response<Bytes> {
-        const PROTOBUF: [&str; 2] = [
-            "com.github.proto-openapi.spec.v2@v1.0+protobuf",
-            "com.github.proto-openapi.spec.v2.v1.0+protobuf",
-        ];
-        for clause in accept::clauses(headers) {
-            if clause.takes("application", "json") {
-                let document = self.v2();
-                return document.respond(headers, JSON, &document.json);
-            }
-            if PROTOBUF.iter().any(|subtype| clause.takes("application", subtype)) {
-                let document = self.v2();
-                let body = self.v2_protobuf.get_or_init(|| {
-                    let value = self.swagger();
-                    protobuf::encode(&value).into()
-                });
-                return document.respond(headers, PROTOBUF_V2, body);
-            }
-        }
-        empty(StatusCode::NOT_ACCEPTABLE)
-    }
-
-    fn v2(&self) -> &Document {
-        self.v2.get_or_init(|| Document::of(&self.swagger()))
+        let Some(format) = format(headers, &V2_TYPES) else {
+            return empty(StatusCode::NOT_ACCEPTABLE);
+        };
+        let make = || Document::of(&self.swagger(), &protobuf::v2::DOCUMENT);
+        self.v2.get_or_init(make).respond(headers, format)
     }
 
     fn index(&self) -> &Document {
@@ -139,7 +121,7 @@ impl OpenApi {
                 (path.clone(), json!({"serverRelativeURL": url}))
             };
             let paths: Map<_, _> = self.v3.iter().map(entry).collect();
-            Document::of(&json!({"paths": paths}))
+            Document::of(&json!({"paths": paths}), &protobuf::v3::DOCUMENT)
         })
     }
 
@@ -153,7 +135,7 @@ impl OpenApi {
                 value["security"] = security();
             }
             value["components"] = components;
-            Document::of(&value)
+            Document::of(&value, &protobuf::v3::DOCUMENT)
         })
     }
 
@@ -232,19 +214,25 @@ impl OpenApi {
     }
 }
 
+/// The first format that the client takes.
+fn format(headers: &HeaderMap, types: &[(&str, Format)]) -> Option<Format> {
+    accept::clauses(headers).iter().find_map(|clause| {
+        let taken = types.iter().find(|(subtype, _)| clause.takes("application", subtype));
+        taken.map(|(_, format)| *format)
+    })
+}
+
 fn version_3(document: &Document, request: &Parts, now: Timestamp) -> Response<Bytes> {
     let headers = &request.headers;
-    if !accept::clauses(headers).iter().any(|clause| clause.takes("application", "json")) {
+    let Some(format) = format(headers, &V3_TYPES) else {
         return empty(StatusCode::NOT_ACCEPTABLE);
-    }
+    };
     let query = request.uri.query().unwrap_or_default();
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("hash="));
     let hash = document.etag.hash();
     match asked.filter(|asked| !asked.is_empty()) {
-        None => document.respond(headers, JSON, &document.json),
-        Some(asked) if asked == hash => {
-            keep_for_a_year(document.respond(headers, JSON, &document.json), now)
-        }
+        None => document.respond(headers, format),
+        Some(asked) if asked == hash => keep_for_a_year(document.respond(headers, format), now),
         Some(_) => {
             let path = request.uri.path();
             let path = path.strip_prefix(V3).unwrap_or(path).trim_start_matches('/');
