@@ -4,10 +4,14 @@
 //! All plugins first [`mutate`](Admission::mutate), in the order in which they were added; when the
 //! kind's own preparation and validation are done, all [`validate`](Admission::validate).
 
+mod namespaces;
+
 use async_trait::async_trait;
 use pintle_meta::{Object, Request, Status};
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) use namespaces::Namespaces;
 
 /// What is done to the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

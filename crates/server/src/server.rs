@@ -1,6 +1,6 @@
 //! The server: what an author composes, and what then runs.
 
-use crate::admission::{Admission, Plugins};
+use crate::admission::{Admission, Namespaces, Plugins};
 use crate::at_rest::AtRest;
 use crate::audit::Audit;
 use crate::authn::{self, Authenticator};
@@ -149,7 +149,7 @@ impl Server {
         let storage = self.storages.open(storage.as_deref(), &places.data_folder).await?;
         let listener = serve::bind(options.address()).await?;
         let address = listener.local_addr()?;
-        let delegation = Delegation::of(&options.delegation).await?;
+        let delegation = Delegation::of(options).await?;
         let tls = tls::load(&options.certificates(&places), &options.tls(), &clock)?;
         let mut reloads = Reloads::default();
         let certificates = tls.certificates;
@@ -171,14 +171,24 @@ impl Server {
             Kubeconfig { program, server, authority_pem, token: &token }.write(path)?;
         }
         let cluster = cluster(options, &delegation);
+        let namespaces = delegation.namespaces.clone().map(Namespaces::new);
         let (authenticator, following) =
             authn::set_up(options, &token, delegation, &mut reloads).await?;
         let at_rest = at_rest(options, &clock, &mut reloads).await?;
         let (trigger, shutdown) = Shutdown::new(options.lifecycle.shutdown_delay_duration);
         let audit = Audit::of(&options.audit, &clock).await?;
         let flushed = audit.clone();
-        let started =
-            Started { storage, at_rest, authenticator, cluster, audit, clock, shutdown, address };
+        let started = Started {
+            storage,
+            at_rest,
+            authenticator,
+            cluster,
+            namespaces,
+            audit,
+            clock,
+            shutdown,
+            address,
+        };
         let (shared, tasks) = self.assemble(options, started);
         let feeds = tasks.caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
         let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
@@ -242,7 +252,9 @@ impl Server {
         let discovery = Discovery::new(Arc::clone(&catalog));
         let openapi = OpenApi::new(catalog);
         let paths = paths(&health, &discovery, &openapi);
-        let mut plugins = if options.enable_admission { self.plugins } else { Vec::new() };
+        let namespaces = started.namespaces.map(|plugin| Arc::new(plugin) as Arc<dyn Admission>);
+        let mut plugins: Vec<_> = namespaces.into_iter().collect();
+        plugins.extend(self.plugins.into_iter().filter(|_| options.enable_admission));
         plugins.extend(access.plugin);
         let shared = Shared {
             registry,
@@ -319,6 +331,7 @@ struct Started {
     at_rest: Option<Arc<AtRest>>,
     authenticator: Authenticator,
     cluster: Option<Authorizer>,
+    namespaces: Option<Namespaces>,
     audit: Option<Arc<Audit>>,
     clock: Clock,
     shutdown: Shutdown,

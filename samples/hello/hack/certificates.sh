@@ -2,7 +2,7 @@
 # Makes the serving certificate of deploy/ and the authority that the aggregator knows it by.
 # What is there is kept; the certificate is made anew when it is removed.
 set -eu
-cd "$(dirname "$0")/../deploy"
+cd "$(dirname "$0")/../deploy/base"
 mkdir -p certificates
 cd certificates
 umask 077

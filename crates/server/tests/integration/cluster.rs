@@ -4,7 +4,7 @@
 use crate::harness::Served;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::{ApiResource, NamespaceResourceScope};
+use kube::core::{ApiResource, ClusterResourceScope, NamespaceResourceScope};
 use kube::{CustomResource, CustomResourceExt, Resource};
 use pintle::{Hub, Kind, Request, Rest, Server, Status, async_trait};
 use schemars::JsonSchema;
@@ -70,59 +70,80 @@ pub(crate) struct ConfigMap {
     data: BTreeMap<String, String>,
 }
 
+/// A Namespace, of which only the phase is of interest.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
+pub(crate) struct Namespace {
+    metadata: ObjectMeta,
+    status: Value,
+}
+
 /// Says for [`ConfigMap`] what the derive cannot say of a kind without a specification.
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "core", version = "v1", kind = "ConfigMap", root = "Names", namespaced)]
-struct NamesSpec {}
+#[kube(group = "core", version = "v1", kind = "ConfigMap", root = "ConfigMapNames", namespaced)]
+struct ConfigMapSpec {}
 
-impl Resource for ConfigMap {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
+/// Says the same for [`Namespace`].
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "core", version = "v1", kind = "Namespace", root = "NamespaceNames")]
+struct NamespaceSpec {}
 
-    fn kind((): &()) -> Cow<'_, str> {
-        "ConfigMap".into()
-    }
+/// A kind of the core group, which a derived one cannot be in.
+macro_rules! of_the_core {
+    ($kind:ident, $plural:literal, $scope:ty, $names:ident) => {
+        impl Resource for $kind {
+            type DynamicType = ();
+            type Scope = $scope;
 
-    fn group((): &()) -> Cow<'_, str> {
-        "".into()
-    }
+            fn kind((): &()) -> Cow<'_, str> {
+                stringify!($kind).into()
+            }
 
-    fn version((): &()) -> Cow<'_, str> {
-        "v1".into()
-    }
+            fn group((): &()) -> Cow<'_, str> {
+                "".into()
+            }
 
-    fn plural((): &()) -> Cow<'_, str> {
-        "configmaps".into()
-    }
+            fn version((): &()) -> Cow<'_, str> {
+                "v1".into()
+            }
 
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
+            fn plural((): &()) -> Cow<'_, str> {
+                $plural.into()
+            }
 
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
+            fn meta(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+
+        impl CustomResourceExt for $kind {
+            fn crd() -> CustomResourceDefinition {
+                $names::crd()
+            }
+
+            fn crd_name() -> &'static str {
+                $names::crd_name()
+            }
+
+            fn api_resource() -> ApiResource {
+                $names::api_resource()
+            }
+
+            fn shortnames() -> &'static [&'static str] {
+                $names::shortnames()
+            }
+        }
+
+        impl Hub for $kind {}
+    };
 }
 
-impl CustomResourceExt for ConfigMap {
-    fn crd() -> CustomResourceDefinition {
-        Names::crd()
-    }
-
-    fn crd_name() -> &'static str {
-        Names::crd_name()
-    }
-
-    fn api_resource() -> ApiResource {
-        Names::api_resource()
-    }
-
-    fn shortnames() -> &'static [&'static str] {
-        Names::shortnames()
-    }
-}
-
-impl Hub for ConfigMap {}
+of_the_core!(ConfigMap, "configmaps", NamespaceResourceScope, ConfigMapNames);
+of_the_core!(Namespace, "namespaces", ClusterResourceScope, NamespaceNames);
 
 /// What the cluster was asked, and how it answers.
 #[derive(Debug, Default)]
@@ -266,6 +287,7 @@ impl Cluster {
         let judge = Arc::new(Judge::default());
         let server = Server::new("cluster")
             .kind(Kind::<ConfigMap>::new())
+            .kind(Kind::<Namespace>::new())
             .kind(Kind::rest(Tokens(Arc::clone(&judge))))
             .kind(Kind::rest(Accesses(Arc::clone(&judge))));
         let served = Served::start_with(server, |_| {}).await;
@@ -293,6 +315,19 @@ impl Cluster {
         let headers =
             [("authorization", bearer.as_str()), ("content-type", "application/apply-patch+yaml")];
         let answer = self.served.send_with(line, &headers, config_map.to_string()).await;
+        assert!(matches!(answer.code, 200 | 201), "{}", answer.text());
+    }
+
+    /// Makes a namespace, or changes its phase.
+    pub(crate) async fn namespace(&self, name: &str, phase: &str) {
+        let namespace = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "status": {"phase": phase},
+        });
+        let line = format!("PATCH /api/v1/namespaces/{name}?fieldManager=test&force=true");
+        let bearer = format!("Bearer {}", self.served.token());
+        let headers =
+            [("authorization", bearer.as_str()), ("content-type", "application/apply-patch+yaml")];
+        let answer = self.served.send_with(&line, &headers, namespace.to_string()).await;
         assert!(matches!(answer.code, 200 | 201), "{}", answer.text());
     }
 }

@@ -270,6 +270,60 @@ async fn what_the_cluster_tells_is_followed() {
 }
 
 #[tokio::test]
+async fn nothing_is_made_in_a_namespace_that_is_not_there() {
+    let cluster = Cluster::start().await;
+    let served = Served::start_with(server(), |options| {
+        delegate(options, &cluster);
+        options.enable_admission = true;
+    })
+    .await;
+    let bearer = format!("Bearer {}", served.token());
+    let send = async |line: &str, name: &str| {
+        let headers = [("authorization", bearer.as_str())];
+        served.send_with(line, &headers, widget(name, 1)).await
+    };
+    let create = format!("POST {WIDGETS}");
+    let answer = send(&create, "a").await;
+    assert_eq!(
+        (answer.code, answer.at("/message").as_str()),
+        (404, "namespaces \"default\" not found")
+    );
+    assert_eq!(answer.at("/details/kind"), "namespaces");
+    cluster.namespace("default", "Active").await;
+    assert_eq!(send(&create, "a").await.code, 201);
+
+    cluster.namespace("default", "Terminating").await;
+    let dry = format!("{create}?dryRun=All");
+    let answer = soon(async {
+        loop {
+            let answer = send(&dry, "b").await;
+            if answer.code != 201 {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let message = "widgets.test.example.com \"b\" is forbidden: unable to create new content in \
+                   namespace default because it is being terminated";
+    assert_eq!((answer.code, answer.at("/message").as_str()), (403, message));
+    assert_eq!(answer.at("/details/causes/0/reason"), "NamespaceTerminating");
+    assert_eq!(answer.at("/details/causes/0/field"), "metadata.namespace");
+    // What is there may still be changed and removed.
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "application/merge-patch+json")];
+    for (line, body) in [("PATCH", r#"{"spec":{"size":2}}"#), ("DELETE", "")] {
+        let answer = served.send_with(&format!("{line} {WIDGETS}/a"), &headers, body).await;
+        assert_eq!(answer.code, 200, "{}", answer.text());
+    }
+
+    cluster.served.stop().await;
+    let answer = send(&create, "c").await;
+    assert_eq!(answer.code, 500, "{}", answer.text());
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_start_without_the_clusters_word_says_what_helps() {
     let cluster = Cluster::start().await;
     let folder = TempDir::new().unwrap();
