@@ -5,8 +5,11 @@
 //! methods on one page and have a default for each but the conversion.
 
 mod declared;
+mod hooks;
 
 pub use declared::schema;
+pub use hooks::GarbageCollectionPolicy;
+pub use hooks::Hooks;
 
 use crate::columns::{Columns, Table};
 use crate::decode::{self, Decoded};
@@ -112,6 +115,24 @@ pub trait Hub: Served {
     fn counts_generation() -> bool {
         false
     }
+
+    /// How many seconds an object gets to end that is to be deleted; `asked` is what the client says.
+    ///
+    /// By default none: an object that waits for no finalizer is gone at once. With some it stays,
+    /// with the time of its end in `metadata.deletionTimestamp`, until whoever ends it deletes it
+    /// again with zero seconds; another deletion can only shorten the time. Zero is now.
+    /// A pod says `Some(asked.unwrap_or(30))`. See
+    /// [pod termination](https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
+    fn grace_period_seconds(&self, asked: Option<u32>) -> Option<u32> {
+        let _ = asked;
+        None
+    }
+
+    /// What becomes of the objects that an object owns, where a client that deletes it does not say.
+    #[must_use]
+    fn garbage_collection_policy() -> GarbageCollectionPolicy {
+        GarbageCollectionPolicy::DeleteDependents
+    }
 }
 
 /// Another version of a kind.
@@ -170,6 +191,8 @@ pub struct KindInfo {
     pub counts_generation: bool,
     /// See [`Hub::checks_schema`].
     pub checks_schema: bool,
+    /// See [`Hub::garbage_collection_policy`].
+    pub garbage_collection_policy: GarbageCollectionPolicy,
     /// Rules in the schemas that can never be checked; such a kind must not be served.
     pub problems: Vec<String>,
 }
@@ -201,21 +224,6 @@ pub struct VersionInfo {
     pub schema: fn() -> Value,
     /// This version in protocol buffers, where the author offers them.
     pub protobuf: LazyCodec,
-}
-
-/// The hooks of a [`Hub`] with its type out of view.
-#[derive(Clone, Copy, Debug)]
-pub struct Hooks {
-    /// See [`Hub::prepare_create`].
-    pub prepare_create: fn(&mut dyn Object, &Request),
-    /// See [`Hub::prepare_update`].
-    pub prepare_update: fn(&mut dyn Object, &dyn Object, &Request),
-    /// See [`Hub::validate`].
-    pub validate: fn(&dyn Object, &mut FieldErrors),
-    /// See [`Hub::validate_update`].
-    pub validate_update: fn(&dyn Object, &dyn Object, &mut FieldErrors),
-    /// See [`Hub::warnings`].
-    pub warnings: fn(&dyn Object) -> Vec<String>,
 }
 
 impl KindInfo {
@@ -262,13 +270,14 @@ impl KindInfo {
             short_names: Vec::new(),
             categories: Vec::new(),
             versions: vec![hub_version::<K>(&[])],
-            hooks: hooks::<K>(),
+            hooks: Hooks::of::<K>(),
             table: table.erase(),
             name_rule: K::name_rule(),
             allows_unconditional_update: K::allows_unconditional_update(),
             allows_create_on_update: K::allows_create_on_update(),
             counts_generation: K::counts_generation(),
             checks_schema: K::checks_schema(),
+            garbage_collection_policy: K::garbage_collection_policy(),
             problems: Vec::new(),
         }
     }
@@ -351,20 +360,6 @@ fn hub_version<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> VersionI
         zero: zero::<K>,
         schema: schema::<K>,
         protobuf: LazyCodec::of::<K>(),
-    }
-}
-
-fn hooks<K: Hub>() -> Hooks {
-    Hooks {
-        prepare_create: |object, request| of_mut::<K>(object).prepare_create(request),
-        prepare_update: |object, old, request| {
-            of_mut::<K>(object).prepare_update(of::<K>(old), request);
-        },
-        validate: |object, errors| of::<K>(object).validate(errors),
-        validate_update: |object, old, errors| {
-            of::<K>(object).validate_update(of::<K>(old), errors);
-        },
-        warnings: |object| of::<K>(object).warnings(),
     }
 }
 

@@ -22,7 +22,8 @@ pub enum Operation {
     Update,
     /// A removal.
     Delete,
-    /// A call of an action.
+    /// A call of an action, or a request to a connecter. Of the latter plugins are only asked whether
+    /// it may be.
     Connect,
 }
 

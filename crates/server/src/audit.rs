@@ -19,6 +19,7 @@ use bytes::Bytes;
 use event::{Event, Micros};
 use futures::Stream;
 use http::Response;
+use http_body_util::BodyExt;
 use log::Log;
 use outlet::{Outlet, Sink};
 use pintle_meta::protobuf::{LazyCodec, envelope};
@@ -233,6 +234,17 @@ impl Record {
             self.emit(Stage::ResponseStarted, self.now()).await;
             let stream = Ending { stream, record: Some(self) };
             return Response::from_parts(parts, Body::Stream(Box::pin(stream)));
+        }
+        if let Body::Any(body) = body {
+            self.answered(code, None);
+            self.emit(Stage::ResponseStarted, self.now()).await;
+            let ending = Ending { stream: (), record: Some(self) };
+            let body = body.map_frame(move |frame| {
+                // The record is as old as the body.
+                let _ = &ending;
+                frame
+            });
+            return Response::from_parts(parts, Body::Any(body.boxed_unsync()));
         }
         let whole = self.extent.level == Level::RequestResponse;
         if let (true, Body::Pieces(pieces)) = (whole, &mut body) {

@@ -82,6 +82,17 @@ pub(crate) struct Subresource {
     pub verbs: Vec<&'static str>,
     /// Makes the schema of the body's kind.
     pub schema: SchemaFn,
+    /// Where it is a connecter.
+    pub connect: Option<Connect>,
+}
+
+/// What a connecter answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Connect {
+    /// `GET`
+    pub methods: &'static [&'static str],
+    /// Whether the paths below it are its own too.
+    pub takes_path: bool,
 }
 
 /// Makes the JSON schema of a kind as `schemars` has it for OpenAPI 3.0: the root object with
@@ -145,21 +156,30 @@ fn subresources(resource: &registry::Resource, version: usize) -> Vec<Subresourc
         kind: body.kind.clone(),
         verbs: verbs.to_vec(),
         schema: body.schema,
+        connect: None,
+    };
+    // What is not about a body of its own is about the kind.
+    let own = |name: &str, verbs: &[&'static str], connect: Option<Connect>| Subresource {
+        name: name.to_owned(),
+        group: resource.kind.group.clone(),
+        version: info.version.clone(),
+        kind: resource.kind.kind.clone(),
+        verbs: verbs.to_vec(),
+        schema: info.schema,
+        connect,
     };
     let mut found = Vec::new();
     if resource.status.is_some() && info.has_status {
-        found.push(Subresource {
-            name: "status".to_owned(),
-            group: resource.kind.group.clone(),
-            version: info.version.clone(),
-            kind: resource.kind.kind.clone(),
-            verbs: PART_VERBS.to_vec(),
-            schema: info.schema,
-        });
+        found.push(own("status", PART_VERBS, None));
     }
     let parts = resource.parts.iter().filter(|part| resource.serves_part(version, part));
     found.extend(parts.map(|part| body(&part.name, &part.body, PART_VERBS)));
     found.extend(resource.actions.iter().map(|a| body(&a.name, &a.body, ACTION_VERBS)));
+    found.extend(resource.connects.iter().map(|one| {
+        let methods = one.connecter.methods();
+        let connect = Connect { methods, takes_path: one.connecter.takes_path() };
+        own(&one.name, &one.verbs, Some(connect))
+    }));
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
 }

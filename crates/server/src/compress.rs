@@ -109,7 +109,7 @@ mod tests {
         let sent = match response.into_body() {
             Body::Full(bytes) => bytes.unwrap_or_default().to_vec(),
             Body::Pieces(pieces) => pieces.collect::<Vec<_>>().concat(),
-            Body::Stream(_) => panic!("nothing streams here"),
+            Body::Stream(_) | Body::Any(_) => panic!("nothing streams here"),
         };
         let mut got = Vec::new();
         if want {

@@ -53,9 +53,14 @@ impl Flow {
         Self { reading: gate(reading_max), mutating: gate(mutating_max) }
     }
 
-    /// Lets a request in; the verb is that of the authorization.
-    pub(crate) fn admit(&self, user: &User, verb: &str) -> Result<InFlight<'_>, TooMany> {
-        if verb == "watch" {
+    /// Lets a request in; the verb is that of the authorization. What goes on for long is not counted.
+    pub(crate) fn admit(
+        &self,
+        user: &User,
+        verb: &str,
+        long_running: bool,
+    ) -> Result<InFlight<'_>, TooMany> {
+        if long_running || verb == "watch" {
             return Ok(InFlight(None));
         }
         let gate = if matches!(verb, "get" | "list") { &self.reading } else { &self.mutating };
@@ -93,24 +98,25 @@ mod tests {
         let flow = Flow::new(2, 1);
         let jane = User::default();
         let admin = User { groups: vec![MASTERS.to_owned()], ..User::default() };
-        let first = flow.admit(&jane, "get").unwrap();
-        let _second = flow.admit(&jane, "list").unwrap();
-        assert_eq!(flow.admit(&jane, "get").err(), Some(TooMany));
-        let _watch = flow.admit(&jane, "watch").unwrap();
-        let _master = flow.admit(&admin, "get").unwrap();
-        let write = flow.admit(&jane, "create").unwrap();
+        let first = flow.admit(&jane, "get", false).unwrap();
+        let _second = flow.admit(&jane, "list", false).unwrap();
+        assert_eq!(flow.admit(&jane, "get", false).err(), Some(TooMany));
+        let _watch = flow.admit(&jane, "watch", false).unwrap();
+        let _log = flow.admit(&jane, "get", true).unwrap();
+        let _master = flow.admit(&admin, "get", false).unwrap();
+        let write = flow.admit(&jane, "create", false).unwrap();
         for verb in ["patch", "delete", "post", ""] {
-            assert_eq!(flow.admit(&jane, verb).err(), Some(TooMany), "{verb}");
+            assert_eq!(flow.admit(&jane, verb, false).err(), Some(TooMany), "{verb}");
         }
         drop((first, write));
-        assert!(flow.admit(&jane, "get").is_ok());
-        assert!(flow.admit(&jane, "update").is_ok());
+        assert!(flow.admit(&jane, "get", false).is_ok());
+        assert!(flow.admit(&jane, "update", false).is_ok());
         let mut text = String::new();
         flow.write(&mut text);
         assert!(text.contains("{request_kind=\"mutating\"} 4\n"), "{text}");
         assert!(text.contains("{request_kind=\"readOnly\"} 1\n"), "{text}");
         let free = Flow::new(0, 0);
-        let all: Vec<_> = (0..1_000).map(|_| free.admit(&jane, "create")).collect();
+        let all: Vec<_> = (0..1_000).map(|_| free.admit(&jane, "create", false)).collect();
         assert!(all.iter().all(Result::is_ok));
     }
 }

@@ -1,6 +1,7 @@
 //! Registration of kinds: where their types go out of view.
 
 use crate::at_rest::AtRest;
+use crate::connect::{Connect, Connecter};
 use crate::options::StorageMediaType;
 use crate::part::{Action, Call, Part, StatusPart};
 use crate::registry::{Backing, Resource};
@@ -51,6 +52,7 @@ pub struct Registration {
     status: Option<StatusPart>,
     parts: Vec<Part>,
     actions: Vec<Action>,
+    connects: Vec<Connect>,
     rest: Option<Arc<dyn AnyRest>>,
     protobuf: bool,
 }
@@ -77,9 +79,15 @@ impl<K> Kind<K> {
     }
 
     fn of_info(kind: KindInfo) -> Self {
-        let (parts, actions) = (Vec::new(), Vec::new());
-        let (status, rest, protobuf) = (None, None, false);
-        let registration = Registration { kind, status, parts, actions, rest, protobuf };
+        let registration = Registration {
+            kind,
+            status: None,
+            parts: Vec::new(),
+            actions: Vec::new(),
+            connects: Vec::new(),
+            rest: None,
+            protobuf: false,
+        };
         Self { registration, hub: PhantomData }
     }
 
@@ -187,6 +195,13 @@ where
         self.registration.actions.push(Action::new(name, function));
         self
     }
+
+    /// Serves a subresource that speaks HTTP itself: any methods, streams, WebSockets, and the paths
+    /// below it where it wants them; as the log, the terminal and the proxy of a pod do.
+    pub fn connect(mut self, name: &str, connecter: impl Connecter<Kind = K>) -> Self {
+        self.registration.connects.push(Connect::new(name, connecter));
+        self
+    }
 }
 
 impl<K: Hub + CustomResourceExt> Default for Kind<K>
@@ -218,7 +233,7 @@ impl Registration {
         media: StorageMediaType,
         at_rest: Option<&AtRest>,
     ) -> Resource {
-        let Self { mut kind, status, mut parts, mut actions, rest, protobuf } = self;
+        let Self { mut kind, status, mut parts, mut actions, connects, rest, protobuf } = self;
         if protobuf {
             let bodies = parts.iter_mut().map(|part| &mut part.body);
             let bodies = bodies.chain(actions.iter_mut().map(|action| &mut action.body));
@@ -240,6 +255,6 @@ impl Registration {
             let scale = |(i, v): (usize, &VersionInfo)| Some(Part::scale(i, v, v.scale.as_ref()?));
             parts.extend(declared.filter_map(scale));
         }
-        Resource { kind, backing, status, parts, actions, typings }
+        Resource { kind, backing, status, parts, actions, connects, typings }
     }
 }

@@ -39,6 +39,7 @@ mod cache;
 mod catalog;
 mod clock;
 mod compress;
+mod connect;
 mod deadline;
 mod delegation;
 mod discovery;
@@ -83,6 +84,10 @@ pub use admission::Operation;
 pub use async_trait::async_trait;
 pub use audit::AuditFormat;
 pub use audit::AuditMode;
+pub use connect::Answer;
+pub use connect::Connecter;
+pub use connect::Connection;
+pub use connect::WebSocket;
 pub use k8s_openapi;
 pub use kinds::Kind;
 pub use kinds::Registration;
@@ -112,6 +117,7 @@ pub use pintle_meta::Served;
 pub use pintle_meta::Status;
 pub use pintle_meta::User;
 pub use pintle_meta::Version;
+pub use pintle_meta::kind::GarbageCollectionPolicy;
 pub use pintle_meta::validation::NameRule;
 pub use pintle_storage as storage;
 pub use rest::Rest;
@@ -121,6 +127,7 @@ pub use server::Server;
 pub use tls::CipherSuite;
 pub use tls::SniCertKey;
 pub use tls::TlsVersion;
+pub use tokio_tungstenite;
 
 /// See the feature `mimalloc`. With the system's allocator on Linux the same objects take twice the
 /// memory: what stays lies between what requests needed for a moment.

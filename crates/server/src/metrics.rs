@@ -79,9 +79,9 @@ impl Metrics {
         UnderWay(counter)
     }
 
-    /// Counts a request that was answered. A watch counts when it has begun, and has no duration.
+    /// Counts a request that was answered. What goes on counts when it has begun, and has no duration.
     pub(crate) fn end(&self, kind: Kind, code: u16, time: Duration) {
-        let timed = kind.verb != "WATCH";
+        let timed = !matches!(kind.verb, "CONNECT" | "WATCH");
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let series = kinds.entry(kind).or_default();
         *series.codes.entry(code).or_default() += 1;
@@ -153,6 +153,7 @@ impl Kind {
                 "patch" if applies => "APPLY",
                 "patch" => "PATCH",
                 "delete" => "DELETE",
+                "connect" => "CONNECT",
                 _ => "DELETECOLLECTION",
             },
             dry_run,

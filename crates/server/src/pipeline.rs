@@ -23,9 +23,9 @@ use crate::reply::Reply;
 use crate::request::{ResourcePath, Target, header, is_dry_run, manager};
 use crate::request::{query_flag, query_pairs, read_body};
 use crate::serve::{Connection, Shutdown};
-use crate::verbs::{self, Context};
+use crate::verbs::{self, Context, Deletion};
 use crate::websocket::WebSockets;
-use crate::{impersonate, index, names, other, respond};
+use crate::{connect, impersonate, index, names, other, respond};
 use futures::FutureExt;
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -61,6 +61,7 @@ pub(crate) struct Shared {
     /// The value of `Strict-Transport-Security`.
     pub strict_transport: Option<HeaderValue>,
     pub websockets: WebSockets,
+    pub deletion: Deletion,
     /// The paths that are not resources, sorted.
     pub paths: Vec<String>,
     /// What discovery calls this server's address.
@@ -121,7 +122,9 @@ async fn serve(
     let verb = verb(&target, &parts.method, &query);
     let from = |parts| audit::sender(parts, audit_id, connection.peer, received);
 
+    let long_running = shared.registry.is_connect(&target);
     let time = match deadline::of(&query, shared.request_time) {
+        _ if long_running => Duration::MAX,
         Ok(time) => time,
         Err(status) => return refuse(status),
     };
@@ -135,8 +138,7 @@ async fn serve(
             connection.close();
             let nobody = User::default();
             let asked = attributes(&nobody, &target, verb, &parts, &query);
-            let audit = shared.audit.as_ref();
-            *record = audit.and_then(|audit| audit.unknown(from(&parts), &asked));
+            *record = shared.audit.as_ref().and_then(|audit| audit.unknown(from(&parts), &asked));
             return refuse(status);
         }
     };
@@ -160,7 +162,7 @@ async fn serve(
         Err(status) => return refuse(status),
     };
     let asked = attributes(&user, &target, verb, &parts, &query);
-    let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb) else {
+    let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb, long_running) else {
         return respond::too_many_requests();
     };
     let permit = match permit(shared, &asked, record, &parts, format).await {
@@ -168,7 +170,7 @@ async fn serve(
         Err(response) => return response,
     };
     tracing::debug!(method = %parts.method, %path, user = user.name, peer = %connection.peer);
-    let asked = Asking { parts, body, query, user, verb, received };
+    let asked = Asking { parts, body, query, user, verb, received, long_running };
     let answer = answer(shared, permit, target, asked, record);
     let late = |_| refuse(Status::timeout("request did not complete within the allotted timeout"));
     tokio::time::timeout(time, answer).await.unwrap_or_else(late)
@@ -198,6 +200,26 @@ struct Asking {
     user: Arc<User>,
     verb: &'static str,
     received: Timestamp,
+    /// Whether it is for a connecter.
+    long_running: bool,
+}
+
+impl Asking {
+    /// What hooks may know of it.
+    fn request(&self, at: ResourcePath) -> Asked {
+        Asked {
+            user: Arc::clone(&self.user),
+            verb: self.verb,
+            dry_run: is_dry_run(&self.query),
+            group: at.group,
+            version: at.version,
+            resource: at.resource,
+            subresource: at.subresource.unwrap_or_default(),
+            namespace: at.namespace.unwrap_or_default(),
+            name: at.name.unwrap_or_default(),
+            time: self.received,
+        }
+    }
 }
 
 /// Answers a request for a resource, and counts it.
@@ -208,19 +230,27 @@ async fn resource(
     asked: Asking,
     record: &mut Option<Record>,
 ) -> Response<Body> {
-    let found = match route(shared, &at, &asked) {
+    let (verb, method) = (asked.verb, &asked.parts.method);
+    let found = match shared.registry.route(&at, verb, method, asked.parts.uri.path()) {
         Ok(found) => found,
         Err(Some(status)) => return respond::status(&status, plain_format(&asked)),
         Err(None) => return index::answer(&shared.paths, 404),
     };
     let content_type = asked.parts.headers.get(CONTENT_TYPE);
     let applies = content_type.is_some_and(|m| m.as_bytes().starts_with(APPLY_PATCH));
-    let kind = metrics::Kind::of(&at, asked.verb, applies, is_dry_run(&asked.query));
+    let verb = if asked.long_running { "connect" } else { verb };
+    let kind = metrics::Kind::of(&at, verb, applies, is_dry_run(&asked.query));
     let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
     let begun = Instant::now();
-    let reads = matches!(asked.verb, "get" | "list");
+    let reads = matches!(asked.verb, "get" | "list") && !asked.long_running;
     let gzip = reads && compress::takes_gzip(&asked.parts.headers);
-    let mut response = resource_found(shared, permit, found, at, asked, record).await;
+    let mut response = if asked.long_running {
+        let (request, path) = (asked.request(at.clone()), at.rest);
+        let http = Request::from_parts(asked.parts, asked.body);
+        connect::answer(shared, permit, found, request, http, path).await
+    } else {
+        resource_found(shared, permit, found, at, asked, record).await
+    };
     if gzip {
         response = compress::compress(response);
     }
@@ -253,6 +283,7 @@ async fn resource_found(
     let plain = plain_format(&asked);
     let kind = resource.wire_kind(version, at.subresource.as_deref());
     let offer = Offer { transforms: transforms(&at), kind: Some(kind) };
+    let request = asked.request(at);
     let format = match negotiate::route(&asked.parts.headers, asked.verb)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, offer))
     {
@@ -272,29 +303,8 @@ async fn resource_found(
     if let Some(record) = record {
         record.request(content_type.as_deref(), &body, kind.1);
     }
-    let request = Asked {
-        user: asked.user,
-        verb: asked.verb,
-        dry_run: is_dry_run(&asked.query),
-        group: at.group,
-        version: at.version,
-        resource: at.resource,
-        subresource: at.subresource.unwrap_or_default(),
-        namespace: at.namespace.unwrap_or_default(),
-        name: at.name.unwrap_or_default(),
-        time: asked.received,
-    };
-    let cx = Context::new(
-        (resource, version),
-        request,
-        asked.query,
-        (content_type, body),
-        manager,
-        format,
-        shared.plugins.clone(),
-        shared.shutdown.clone(),
-        shared.watch_time,
-    );
+    let body = (content_type, body);
+    let cx = Context::new(shared, (resource, version), request, asked.query, body, manager, format);
     let shape = match cx.shape() {
         Ok(shape) => shape,
         Err(status) => return respond::status(&status, plain),
@@ -309,49 +319,6 @@ async fn resource_found(
         .unwrap_or_else(|failure| respond::status(&failure, plain));
     respond::warn(&mut response, &cx.warnings());
     response
-}
-
-/// Finds the resource of a path, if the path and the method are for it. `Err(None)` is a path that
-/// belongs to no group of this server.
-fn route(
-    shared: &Shared,
-    at: &ResourcePath,
-    asked: &Asking,
-) -> Result<(Arc<Resource>, usize), Option<Status>> {
-    if !shared.registry.has_group(&at.group) {
-        return Err(None);
-    }
-    let unknown = || Some(Status::unknown_path());
-    let found = shared.registry.find(&at.group, &at.version, &at.resource);
-    let (resource, version) = found.filter(|_| !at.too_long).ok_or_else(unknown)?;
-    let namespaced = resource.kind.namespaced;
-    let in_namespace = at.namespace.is_some();
-    // A name that is nothing but an encoded slash must never stand for the whole collection.
-    let swallowed = asked.verb == "deletecollection"
-        && asked.parts.uri.path().to_ascii_lowercase().contains("%2f");
-    let misplaced = swallowed
-        || (in_namespace && !namespaced)
-        || (namespaced && !in_namespace && at.name.is_some())
-        || (at.legacy_watch && at.subresource.is_some());
-    if misplaced {
-        return Err(unknown());
-    }
-    let verbs = match &at.subresource {
-        Some(name) => resource.subresource(version, name).ok_or_else(unknown)?.verbs(),
-        None => resource.verbs(),
-    };
-    let everywhere = namespaced && !in_namespace;
-    let fits = match asked.parts.method {
-        Method::GET => true,
-        Method::POST => at.name.is_none() != at.subresource.is_some() && !everywhere,
-        Method::PUT | Method::PATCH => at.name.is_some(),
-        Method::DELETE => !everywhere,
-        _ => false,
-    };
-    if !fits || (at.legacy_watch && asked.verb != "watch") || !verbs.contains(&asked.verb) {
-        return Err(Some(Status::method_not_allowed()));
-    }
-    Ok((Arc::clone(resource), version))
 }
 
 fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'static str {

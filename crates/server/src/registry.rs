@@ -1,11 +1,14 @@
 //! The resources of a server, found by group, version and name.
 
+use crate::connect::Connect;
 use crate::part::{Action, Part, StatusPart};
+use crate::request::{ResourcePath, Target};
 use crate::rest::AnyRest;
 use crate::store::Store;
 use crate::typing::{LazyTyping, Typing};
+use http::Method;
 use pintle_meta::protobuf::LazyCodec;
-use pintle_meta::{GroupResource, KindInfo};
+use pintle_meta::{GroupResource, KindInfo, Status};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,6 +20,7 @@ pub(crate) struct Resource {
     pub status: Option<StatusPart>,
     pub parts: Vec<Part>,
     pub actions: Vec<Action>,
+    pub connects: Vec<Connect>,
     /// One for each version.
     pub typings: Box<[LazyTyping]>,
 }
@@ -36,6 +40,7 @@ pub(crate) enum Subresource<'a> {
     Status(&'a StatusPart),
     Part(&'a Part),
     Action(&'a Action),
+    Connect(&'a Connect),
 }
 
 const STORE_VERBS: &[&str] =
@@ -75,7 +80,10 @@ impl Resource {
         if let Some(part) = parts.find(|part| self.serves_part(version, part)) {
             return Some(Subresource::Part(part));
         }
-        self.actions.iter().find(|action| action.name == name).map(Subresource::Action)
+        if let Some(action) = self.actions.iter().find(|action| action.name == name) {
+            return Some(Subresource::Action(action));
+        }
+        self.connects.iter().find(|connect| connect.name == name).map(Subresource::Connect)
     }
 
     /// The kind that a path shows, and its form in protocol buffers.
@@ -88,18 +96,19 @@ impl Resource {
             Some(
                 Subresource::Part(Part { body, .. }) | Subresource::Action(Action { body, .. }),
             ) => (&body.kind, &body.protobuf),
-            Some(Subresource::Status(_)) | None => {
+            Some(Subresource::Status(_) | Subresource::Connect(_)) | None => {
                 (&self.kind.kind, &self.kind.versions[version].protobuf)
             }
         }
     }
 
     /// The subresources that any version has, with their verbs.
-    pub(crate) fn subresources(&self) -> Vec<(&str, &'static [&'static str])> {
-        let mut found: Vec<(&str, &'static [&'static str])> = Vec::new();
+    pub(crate) fn subresources(&self) -> Vec<(&str, &[&'static str])> {
+        let mut found: Vec<(&str, &[&'static str])> = Vec::new();
         found.extend(self.status.iter().map(|_| ("status", PART_VERBS)));
         found.extend(self.parts.iter().map(|part| (part.name.as_str(), PART_VERBS)));
         found.extend(self.actions.iter().map(|action| (action.name.as_str(), ACTION_VERBS)));
+        found.extend(self.connects.iter().map(|one| (one.name.as_str(), one.verbs.as_slice())));
         found
     }
 
@@ -114,13 +123,19 @@ impl Resource {
     }
 }
 
-impl Subresource<'_> {
+impl<'a> Subresource<'a> {
     /// The verbs that are served, sorted.
-    pub(crate) fn verbs(self) -> &'static [&'static str] {
+    pub(crate) fn verbs(self) -> &'a [&'static str] {
         match self {
             Self::Status(_) | Self::Part(_) => PART_VERBS,
             Self::Action(_) => ACTION_VERBS,
+            Self::Connect(connect) => &connect.verbs,
         }
+    }
+
+    /// Whether the paths below it are its own too.
+    fn takes_path(self) -> bool {
+        matches!(self, Self::Connect(connect) if connect.connecter.takes_path())
     }
 }
 
@@ -156,5 +171,66 @@ impl Registry {
     ) -> Option<(&Arc<Resource>, usize)> {
         let (resource, version) = self.groups.get(group)?.get(version)?.get(resource)?;
         Some((resource, *version))
+    }
+
+    /// Finds the resource of a path, if the path and the method are for it. `Err(None)` is a path that
+    /// belongs to no group of this server.
+    pub(crate) fn route(
+        &self,
+        at: &ResourcePath,
+        verb: &str,
+        method: &Method,
+        path: &str,
+    ) -> Result<(Arc<Resource>, usize), Option<Status>> {
+        if !self.has_group(&at.group) {
+            return Err(None);
+        }
+        let unknown = || Some(Status::unknown_path());
+        let found = self.find(&at.group, &at.version, &at.resource);
+        let (resource, version) = found.ok_or_else(unknown)?;
+        let subresource = match &at.subresource {
+            Some(name) => Some(resource.subresource(version, name).ok_or_else(unknown)?),
+            None => None,
+        };
+        let namespaced = resource.kind.namespaced;
+        let everywhere = namespaced && at.namespace.is_none();
+        // A name that is nothing but an encoded slash must never stand for the whole collection.
+        let swallowed = verb == "deletecollection" && path.to_ascii_lowercase().contains("%2f");
+        let too_long = at.is_too_long() && !subresource.is_some_and(Subresource::takes_path);
+        let misplaced = swallowed
+            || too_long
+            || (at.namespace.is_some() && !namespaced)
+            || (everywhere && at.name.is_some())
+            || (at.legacy_watch && at.subresource.is_some());
+        if misplaced {
+            return Err(unknown());
+        }
+        if let Some(Subresource::Connect(connect)) = subresource {
+            return match connect.serves(method) {
+                true => Ok((Arc::clone(resource), version)),
+                false => Err(Some(Status::method_not_allowed())),
+            };
+        }
+        let verbs = subresource.map_or(resource.verbs(), Subresource::verbs);
+        let fits = match *method {
+            Method::GET => true,
+            Method::POST => at.name.is_none() != at.subresource.is_some() && !everywhere,
+            Method::PUT | Method::PATCH => at.name.is_some(),
+            Method::DELETE => !everywhere,
+            _ => false,
+        };
+        if !fits || (at.legacy_watch && verb != "watch") || !verbs.contains(&verb) {
+            return Err(Some(Status::method_not_allowed()));
+        }
+        Ok((Arc::clone(resource), version))
+    }
+
+    /// Whether a path is that of a connecter, whose requests go on for as long as they like.
+    pub(crate) fn is_connect(&self, at: &Target) -> bool {
+        let Target::Resource(at) = at else { return false };
+        let Some(name) = &at.subresource else { return false };
+        self.find(&at.group, &at.version, &at.resource).is_some_and(|(resource, version)| {
+            matches!(resource.subresource(version, name), Some(Subresource::Connect(_)))
+        })
     }
 }

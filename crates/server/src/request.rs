@@ -35,15 +35,17 @@ pub(crate) struct ResourcePath {
     pub subresource: Option<String>,
     /// Whether this is one of the old paths with `watch` before the resource.
     pub legacy_watch: bool,
-    /// Whether the path goes on behind what a resource path may have.
-    pub too_long: bool,
+    /// What the path has behind the subresource: nothing, or a slash and the rest.
+    pub rest: String,
 }
 
 impl Target {
     /// Takes a path apart; a slash is a slash also where it is written with a percent sign.
     pub(crate) fn of(path: &str) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy();
-        let path = path.strip_prefix('/').unwrap_or(&path).trim_end_matches('/');
+        let path = path.strip_prefix('/').unwrap_or(&path);
+        let slash = if path.ends_with('/') { "/" } else { "" };
+        let path = path.trim_end_matches('/');
         let mut parts = path.split('/').map(str::to_owned);
         let group = match parts.next().as_deref() {
             Some("api") => Some(String::new()),
@@ -72,12 +74,21 @@ impl Target {
             },
             name => at.object(first, name, rest.next()),
         }
-        at.too_long = rest.next().is_some();
+        if rest.peek().is_some() {
+            at.rest = rest.fold(String::new(), |path, part| path + "/" + &part) + slash;
+        } else if at.subresource.is_some() {
+            at.rest = slash.to_owned();
+        }
         Self::Resource(at)
     }
 }
 
 impl ResourcePath {
+    /// Whether the path goes on behind what the path of a resource may have.
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.rest.len() > 1
+    }
+
     fn object(&mut self, resource: String, name: Option<String>, subresource: Option<String>) {
         self.resource = resource;
         self.name = name;
@@ -176,7 +187,7 @@ mod tests {
                 at.name.as_deref().unwrap_or("-"),
                 at.subresource.as_deref().unwrap_or("-"),
                 if at.legacy_watch { " watch" } else { "" },
-                if at.too_long { " long" } else { "" },
+                if at.is_too_long() { format!(" {}", at.rest) } else { String::new() },
             ),
         };
         assert_eq!(got, want, "{path}");
@@ -198,7 +209,10 @@ mod tests {
         check("/apis/g/v1/namespaces/n/foos/a%20b", "g|v1|n|foos|a b|-");
         check("/apis/g/v1/namespaces/n/foos/a%2Fb", "g|v1|n|foos|a|b");
         check("/apis/g/v1/namespaces/n/foos/a/status", "g|v1|n|foos|a|status");
-        check("/apis/g/v1/namespaces/n/foos/a/status/x", "g|v1|n|foos|a|status long");
+        check("/apis/g/v1/namespaces/n/foos/a/status/x", "g|v1|n|foos|a|status /x");
+        check("/apis/g/v1/namespaces/n/foos/a/proxy/x%2Fy/z/", "g|v1|n|foos|a|proxy /x/y/z/");
+        check("/apis/g/v1/namespaces/n/foos/a/proxy//x", "g|v1|n|foos|a|proxy //x");
+        check("/apis/g/v1/namespaces/n/foos/a/proxy/", "g|v1|n|foos|a|proxy");
         check("/apis/g/v1/watch/foos", "g|v1|-|foos|-|- watch");
         check("/apis/g/v1/watch/namespaces/n/foos/a", "g|v1|n|foos|a|- watch");
         check("/api/v1/namespaces", "|v1|-|namespaces|-|-");

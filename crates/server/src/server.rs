@@ -24,6 +24,7 @@ use crate::running::Running;
 use crate::serve::{self, Limits, Shutdown};
 use crate::storages::Storages;
 use crate::tls;
+use crate::verbs::Deletion;
 use crate::websocket::WebSockets;
 use http::HeaderValue;
 use pintle_storage::{Backend, Storage};
@@ -273,6 +274,7 @@ impl Server {
             watch_time: Duration::from_secs(lifecycle.min_request_timeout.into()),
             strict_transport: strict_transport(&lifecycle.strict_transport_security_directives),
             websockets: WebSockets::default(),
+            deletion: Deletion::of(&options.stored),
             paths,
             address: started.address.to_string(),
         };

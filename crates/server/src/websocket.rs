@@ -1,4 +1,5 @@
-//! Answers that go on over a WebSocket: watches from browsers, which cannot read a body as it comes.
+//! Answers that go on over a WebSocket: watches from browsers, which cannot read a body as it comes,
+//! and what a connecter talks about; and connections that are turned over to any other protocol.
 //!
 //! The handshake is that of [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455#section-4.2); the frames
 //! are tungstenite's. HTTP/2 knows no `Upgrade`, so this is for HTTP/1.1 only. See
@@ -11,12 +12,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{SinkExt, Stream, StreamExt};
-use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use pintle_meta::Status;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,16 +48,25 @@ impl Default for WebSockets {
     }
 }
 
-/// An upgrade that a client has asked for and that can be granted.
+/// A WebSocket, from the side of the server.
+pub type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// A WebSocket that a client has asked for and that can be granted.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     accept: HeaderValue,
+    switch: Switch,
+}
+
+/// A connection that can be turned over to another protocol.
+#[derive(Debug)]
+pub(crate) struct Switch {
     upgrade: OnUpgrade,
     permit: OwnedSemaphorePermit,
 }
 
 /// Whether a client asks for a WebSocket.
-fn is_asked(headers: &HeaderMap) -> bool {
+pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
     let has = |name, want: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|one| one.trim().eq_ignore_ascii_case(want))
@@ -69,10 +81,18 @@ impl WebSockets {
     /// # Errors
     /// 400 for a handshake that is none, 429 where too many are open.
     pub(crate) fn take(&self, verb: &str, request: &mut Parts) -> Result<Option<Upgrade>, Status> {
-        if verb != "watch" || !is_asked(&request.headers) {
+        let can = || request.extensions.get::<OnUpgrade>().is_some();
+        if verb != "watch" || !is_asked(&request.headers) || !can() {
             return Ok(None);
         }
-        let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else { return Ok(None) };
+        self.upgrade(request).map(Some)
+    }
+
+    /// Takes the upgrade to a WebSocket out of a request that asks for it.
+    ///
+    /// # Errors
+    /// As for [`take`](Self::take); 400 too where the connection cannot be upgraded.
+    pub(crate) fn upgrade(&self, request: &mut Parts) -> Result<Upgrade, Status> {
         let key = request.headers.get(SEC_WEBSOCKET_KEY);
         let key = key.ok_or_else(|| Status::bad_request("Sec-WebSocket-Key is missing"))?;
         let mut digest = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
@@ -80,49 +100,120 @@ impl WebSockets {
         digest.update(GUID);
         let accept = HeaderValue::try_from(BASE64_STANDARD.encode(digest.finish()));
         let accept = accept.map_err(|e| Status::internal(&e))?;
+        Ok(Upgrade { accept, switch: self.switch(request)? })
+    }
+
+    /// Takes out of a request that its connection can be turned over.
+    ///
+    /// # Errors
+    /// 400 where it cannot, 429 where too many are.
+    pub(crate) fn switch(&self, request: &mut Parts) -> Result<Switch, Status> {
+        let upgrade = request.extensions.remove::<OnUpgrade>();
+        let upgrade =
+            upgrade.ok_or_else(|| Status::bad_request("this connection cannot be upgraded"))?;
         let permit = Arc::clone(&self.0).try_acquire_owned();
         let permit = permit.map_err(|_| Status::too_many_requests("too many WebSockets", 1))?;
-        Ok(Some(Upgrade { accept, upgrade, permit }))
+        Ok(Switch { upgrade, permit })
     }
 }
 
-impl Upgrade {
-    /// Grants the upgrade: the answer with which the connection becomes a WebSocket, on which the
-    /// events are sent, a message for each.
-    pub(crate) fn send(
+/// The protocol that is spoken on a WebSocket: the first that the client names and the server knows;
+/// none where the client names none, or the server has none to offer.
+///
+/// # Errors
+/// 400 where both name some and have none in common.
+pub(crate) fn protocol(
+    headers: &HeaderMap,
+    known: &[&'static str],
+) -> Result<Option<HeaderValue>, Status> {
+    let asked = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let asked = asked.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let asked: Vec<&str> = asked.map(str::trim).filter(|name| !name.is_empty()).collect();
+    if asked.is_empty() || known.is_empty() {
+        return Ok(None);
+    }
+    let common = asked.iter().find_map(|name| known.iter().find(|known| *known == name));
+    let common = common.ok_or_else(|| {
+        let (asked, known) = (asked.join(" "), known.join(" "));
+        let why = format!(
+            "unable to negotiate protocol: client supports [{asked}], server accepts [{known}]"
+        );
+        Status::bad_request(why)
+    })?;
+    Ok(Some(HeaderValue::from_static(common)))
+}
+
+impl Switch {
+    /// Turns the connection over: the answer with which it changes its protocol, and a task in which
+    /// it is served.
+    pub(crate) fn to<F>(
         self,
-        events: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
-        media: Media,
-    ) -> Response<Body> {
-        let Self { accept, upgrade, permit } = self;
+        protocol: HeaderValue,
+        serve: impl FnOnce(TokioIo<Upgraded>) -> F + Send + 'static,
+    ) -> Response<Body>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { upgrade, permit } = self;
         tokio::spawn(async move {
             let _permit = permit;
             match upgrade.await {
-                Ok(upgraded) => send(upgraded, events, media).await,
-                Err(error) => tracing::debug!(%error, "a WebSocket was not opened"),
+                Ok(upgraded) => serve(TokioIo::new(upgraded)).await,
+                Err(error) => tracing::debug!(%error, "a connection was not turned over"),
             }
         });
         let mut response = Response::new(Body::Full(None));
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(UPGRADE, protocol);
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        response
+    }
+}
+
+impl Upgrade {
+    /// Grants a watch its WebSocket, on which the events are sent, a message for each.
+    pub(crate) fn send(
+        self,
+        events: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+        media: Media,
+    ) -> Response<Body> {
+        self.open(MESSAGE_BYTES_MAX, None, move |socket| send(socket, events, media))
+    }
+
+    /// Grants the upgrade: the answer with which the connection becomes a WebSocket, and a task in
+    /// which it is served.
+    pub(crate) fn open<F>(
+        self,
+        message_bytes_max: usize,
+        protocol: Option<HeaderValue>,
+        serve: impl FnOnce(WebSocket) -> F + Send + 'static,
+    ) -> Response<Body>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max))
+            .max_write_buffer_size(WRITE_BYTES_MAX + message_bytes_max);
+        let websocket = HeaderValue::from_static("websocket");
+        let mut response = self.switch.to(websocket, move |io| async move {
+            serve(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await).await;
+        });
+        let headers = response.headers_mut();
+        headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept);
+        if let Some(protocol) = protocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
         response
     }
 }
 
 async fn send(
-    upgraded: Upgraded,
+    mut socket: WebSocket,
     mut events: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     media: Media,
 ) {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX))
-        .max_write_buffer_size(WRITE_BYTES_MAX);
-    let io = TokioIo::new(upgraded);
-    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let mut pending = BytesMut::new();
     loop {
         while let Some(message) = message(&mut pending, media) {

@@ -18,6 +18,7 @@ fn subresource(name: &str, gvk: [&str; 3], verbs: &[&'static str]) -> Subresourc
         kind,
         verbs: verbs.into(),
         schema: Value::default,
+        connect: None,
     }
 }
 

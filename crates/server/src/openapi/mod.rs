@@ -6,6 +6,7 @@
 //! bytes; a server that starts does no schema work. See
 //! [OpenAPI in Kubernetes](https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition).
 
+mod connect;
 mod definitions;
 mod document;
 mod meta;

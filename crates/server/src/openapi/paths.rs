@@ -3,7 +3,7 @@
 //! The same operations, words and parameters as in `installer.go` of `k8s.io/apiserver`.
 
 use super::meta::{self, V1, VERSION_INFO};
-use super::{names, resource};
+use super::{connect, names, resource};
 use crate::catalog::{Group, Version};
 use serde_json::{Map, Value, json};
 
@@ -57,6 +57,7 @@ pub(super) fn of_version(group: &Group, version: &Version) -> Value {
     paths.insert(format!("{root}/"), json!({"get": with(operation, "responses", responses)}));
     for resource in &version.resources {
         resource::describe(&mut paths, group, version, resource, &root);
+        connect::describe(&mut paths, group, version, resource, &root);
     }
     Value::Object(paths)
 }

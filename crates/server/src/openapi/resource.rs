@@ -74,7 +74,7 @@ pub(super) fn describe(
     Describer { group, version, resource, root }.describe(paths);
 }
 
-fn capitalised(text: &str) -> String {
+pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
@@ -119,7 +119,7 @@ impl<'a> Describer<'a> {
         let watch = format!("{root}/watch/{scope}{plural}");
         self.insert(paths, &collection, self.collection());
         self.insert(paths, &item, self.item());
-        for subresource in &resource.subresources {
+        for subresource in resource.subresources.iter().filter(|one| one.connect.is_none()) {
             let path = format!("{item}/{}", subresource.name);
             self.insert(paths, &path, self.subresource(subresource));
         }
@@ -385,7 +385,7 @@ fn parameters<'a>(keys: impl Iterator<Item = &'a str>) -> BTreeMap<String, Value
     keys.filter_map(|key| Some((key.to_owned(), meta::parameter(key)?))).collect()
 }
 
-fn name_parameter(kind: &str) -> Value {
+pub(super) fn name_parameter(kind: &str) -> Value {
     json!({
         "name": "name",
         "in": "path",

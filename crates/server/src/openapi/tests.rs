@@ -27,7 +27,15 @@ fn subresource(
     schema: SchemaFn,
 ) -> Subresource {
     let [group, version, kind] = gvk.map(str::to_owned);
-    Subresource { name: name.into(), group, version, kind, verbs: verbs.into(), schema }
+    Subresource {
+        name: name.into(),
+        group,
+        version,
+        kind,
+        verbs: verbs.into(),
+        schema,
+        connect: None,
+    }
 }
 
 fn version(name: &str, schema: SchemaFn, subresources: Vec<Subresource>) -> Version {

@@ -4,7 +4,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
 /// The flags that say how objects are stored.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Storage")]
 #[non_exhaustive]
 pub struct StorageOptions {
@@ -23,6 +23,32 @@ pub struct StorageOptions {
     #[arg(action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "true", default_value_t = false, hide_possible_values = true)]
     pub reload_encryption_config: bool,
+
+    /// How many objects are deleted at a time where a collection is deleted
+    #[arg(long, value_name = "COUNT")]
+    #[arg(default_value_t = StorageOptions::default().delete_collection_workers)]
+    pub delete_collection_workers: usize,
+
+    /// Let an object that is to be deleted wait for a garbage collector where a client asks for that,
+    /// by the propagation policies Foreground and Orphan; without one it would wait for ever
+    #[arg(long = "enable-garbage-collector", value_name = "BOOL", action = ArgAction::Set)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(default_value_t = StorageOptions::default().collects_garbage)]
+    #[arg(hide_possible_values = true)]
+    pub collects_garbage: bool,
+}
+
+impl Default for StorageOptions {
+    /// What an empty command line means.
+    fn default() -> Self {
+        Self {
+            media_type: StorageMediaType::default(),
+            encryption_config: None,
+            reload_encryption_config: false,
+            delete_collection_workers: 1,
+            collects_garbage: true,
+        }
+    }
 }
 
 /// The format that objects are stored in.

@@ -1,55 +1,32 @@
-//! POST to an action.
+//! Requests to a connecter.
 
-use super::body::{self, Expected};
-use super::{Context, create, fields};
+use super::{Context, own};
 use crate::admission::Operation;
-use crate::part::{Action, AnyCall};
-use crate::reply::Reply;
-use crate::store::Store;
-use pintle_meta::options::{CreateOptions, ReadAt};
-use pintle_meta::{FieldErrors, Object, Status};
+use crate::connect::{Answer, Connection};
+use crate::part::AnyCall;
+use crate::registry::{Backing, Subresource};
+use crate::request::query_value;
+use pintle_meta::Status;
+use pintle_meta::options::ReadAt;
 
-/// POST to an action: the object of the path and the body go to its author's function.
-pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result<Reply, Status> {
-    body::check_media_type(cx)?;
-    let options = CreateOptions::from_query(&cx.query)?;
-    let expected = Expected {
-        kind: &action.body.kind,
-        api_version: &action.body.api_version,
-        decode: action.body.decode,
-        protobuf: &action.body.protobuf,
-        rules: None,
-    };
-    let mut body = body::object(cx, expected, options.field_validation)?;
-    create::wipe_metadata(body.meta_mut());
-    create::own_namespace(cx, body.meta_mut())?;
-    check_name(cx, action, body.as_ref())?;
-    let manager = fields::manager(cx, &options.field_manager);
-    fields::track_body(cx, action, body.as_mut(), &manager)?;
-    let attributes = cx.attributes(Operation::Connect, &cx.request.name, None);
-    cx.plugins.mutate(&attributes, body.as_mut()).await?;
-    cx.plugins.validate(&attributes, Some(body.as_ref())).await?;
-    cx.check_name()?;
-    let entry = store.get(&cx.key(), ReadAt::Latest).await?;
-    let kind = &cx.resource.kind;
-    let json = entry.value(kind, cx.version).unwrap_or_default();
-    let object = store.decode(&entry)?;
-    let call = AnyCall { object, json, request: cx.request.clone() };
-    let answer = action.call.call(call, body).await?;
-    let version = answer.meta().resource_version.as_deref().and_then(|text| text.parse().ok());
-    let encoded = (action.body.encode)(answer.as_ref(), version);
-    let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();
-    Ok(Reply::Other { code: 201, json, protobuf: action.body.protobuf.clone() })
-}
-
-/// A body may leave out the name of the path, but not contradict it.
-fn check_name(cx: &Context, action: &Action, body: &dyn Object) -> Result<(), Status> {
-    let (name, path) = (body.name(), &cx.request.name);
-    if name.is_empty() || name == path {
-        return Ok(());
+/// Any request to a connecter: the object of the path and the request go to its author.
+pub(crate) async fn connect(cx: &Context, connection: Connection) -> Result<Answer, Status> {
+    let found = cx.resource.subresource(cx.version, &cx.request.subresource);
+    let Some(Subresource::Connect(connect)) = found else { return Err(Status::unknown_path()) };
+    if query_value(&cx.query, "dryRun").is_some() {
+        return Err(Status::bad_request("dryRun is not supported"));
     }
-    let mut errors = FieldErrors::new();
-    let on = cx.resource.kind.kind.to_lowercase();
-    errors.invalid("metadata.name", name, format!("must match the {on} name if specified"));
-    Err(Status::invalid(&action.body.group, &action.body.kind, path, &errors))
+    cx.check_name()?;
+    let attributes = cx.attributes(Operation::Connect, &cx.request.name, None);
+    cx.plugins.validate(&attributes, None).await?;
+    let (object, entry) = match &cx.resource.backing {
+        Backing::Store(store) => {
+            let entry = store.get(&cx.key(), ReadAt::Latest).await?;
+            (store.decode(&entry)?, entry)
+        }
+        Backing::Rest(rest) => own::object(cx, rest.as_ref()).await?,
+    };
+    let json = entry.value(&cx.resource.kind, cx.version).unwrap_or_default();
+    let call = AnyCall { object, json, request: cx.request.clone() };
+    connect.connecter.connect(call, connection).await
 }

@@ -1,22 +1,25 @@
 //! DELETE of a collection.
 
 use super::Context;
-use super::delete::{self, Deleted};
+use super::delete;
 use super::list;
 use super::select::Selection;
 use crate::cache::{Entries, Entry};
 use crate::reply::Reply;
 use crate::store::Store;
+use futures::future::join_all;
 use pintle_meta::options::{DeleteOptions, ListOptions};
 use pintle_meta::{Reason, Status};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many objects are listed at a time, as in Kubernetes. That there is a limit shows: a resource
 /// version then means that state and no later one.
 const PAGE: i64 = 10_000;
 
-/// DELETE of a collection: the objects that a list with the same options shows are deleted one by
-/// one. What somebody else deletes in the meantime is not missed; any other error ends it.
+/// DELETE of a collection: the objects that a list with the same options shows are deleted, as many at
+/// a time as there are workers. What somebody else deletes in the meantime is not missed; any other
+/// error ends the worker that meets it, and with the last of them the deletion.
 pub(super) async fn delete(cx: &Context, store: &Store) -> Result<Reply, Status> {
     let mut options = ListOptions::from_query(&cx.query)?;
     let selection = Selection::new(cx, &options)?;
@@ -53,13 +56,19 @@ async fn delete_page(
     if !entries.is_empty() {
         cx.check_namespace()?;
     }
-    for entry in entries {
-        match delete::delete(cx, store, &entry.key, options).await {
-            Ok(Deleted::Gone(_) | Deleted::Waiting(_)) => {}
-            Err(status) if status.is(Reason::NotFound) => {}
-            Err(status) => return Err(status),
+    let next = AtomicUsize::new(0);
+    let worker = || async {
+        while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match delete::delete(cx, store, &entry.key, options).await {
+                Err(status) if !status.is(Reason::NotFound) => return Err(status),
+                Ok(_) | Err(_) => {}
+            }
         }
-        deleted.push(entry);
-    }
+        Ok(())
+    };
+    let workers = cx.deletion.workers.min(entries.len());
+    let done = join_all((0..workers).map(|_| worker())).await;
+    done.into_iter().collect::<Result<(), Status>>()?;
+    deleted.extend(entries);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod body;
+mod call;
 mod connect;
 mod create;
 mod delete;
@@ -17,8 +18,12 @@ mod select;
 mod update;
 mod watch;
 
+pub(crate) use connect::connect;
+pub(crate) use delete::Deletion;
+
 use crate::admission::{Attributes, Operation, Plugins};
 use crate::negotiate::Format;
+use crate::pipeline::Shared;
 use crate::registry::{Backing, Resource, Subresource};
 use crate::reply::Reply;
 use crate::serve::Shutdown;
@@ -48,23 +53,20 @@ pub(crate) struct Context {
     pub shutdown: Shutdown,
     /// A watch without a time limit of its own ends after this, or up to twice this.
     pub watch_time: Duration,
+    pub deletion: Deletion,
     warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Context {
-    #[expect(clippy::too_many_arguments, reason = "made in one place, read everywhere")]
     pub(crate) fn new(
+        shared: &Shared,
         (resource, version): (Arc<Resource>, usize),
         request: Request,
         query: Vec<(String, String)>,
         (content_type, body): (Option<String>, Bytes),
         manager: String,
         format: Format,
-        plugins: Plugins,
-        shutdown: Shutdown,
-        watch_time: Duration,
     ) -> Self {
-        let warnings = Arc::default();
         Self {
             resource,
             version,
@@ -74,10 +76,11 @@ impl Context {
             body,
             manager,
             format,
-            plugins,
-            shutdown,
-            watch_time,
-            warnings,
+            plugins: shared.plugins.clone(),
+            shutdown: shared.shutdown.clone(),
+            watch_time: shared.watch_time,
+            deletion: shared.deletion,
+            warnings: Arc::default(),
         }
     }
 
@@ -221,7 +224,7 @@ async fn serve_subresource(cx: &Context, store: &Store) -> Result<Reply, Status>
         (Some(Subresource::Part(part)), "update") => Box::pin(update::part(cx, store, part)).await,
         (Some(Subresource::Part(part)), "patch") => Box::pin(patch::part(cx, store, part)).await,
         (Some(Subresource::Action(action)), "create") => {
-            Box::pin(connect::call(cx, store, action)).await
+            Box::pin(call::call(cx, store, action)).await
         }
         (Some(_), _) => Err(Status::method_not_allowed()),
     }

@@ -42,6 +42,17 @@ pub(super) async fn serve(cx: &Context, rest: &dyn AnyRest) -> Result<Reply, Sta
     }
 }
 
+/// The object that the path names, which must be there.
+pub(super) async fn object(
+    cx: &Context,
+    rest: &dyn AnyRest,
+) -> Result<(Box<dyn Object>, Arc<Entry>), Status> {
+    let missing = || Status::not_found(&cx.group_resource(), &cx.request.name);
+    let object = rest.get(&cx.request).await?.ok_or_else(missing)?;
+    let entry = entry(cx, object.as_ref())?;
+    Ok((object, entry))
+}
+
 fn unsupported(cx: &Context) -> Status {
     Status::not_supported(&cx.group_resource(), cx.request.verb)
 }
