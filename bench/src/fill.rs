@@ -40,13 +40,23 @@ pub(crate) struct Filled {
 /// When the server cannot be reached or does not take the first object.
 pub(crate) async fn fill(target: &Arc<Target>, settings: &Settings) -> Result<Filled, Failure> {
     let msg = padding(target, settings.object_bytes).await?;
-    let next = Arc::new(AtomicU64::new(0));
-    let series = (FILLED, &msg);
-    let outcome = create(target, settings, series, (&next, settings.objects)).await?;
+    let outcome = match has(target, settings.objects - 1).await? {
+        true => Outcome::default(),
+        false => {
+            let next = Arc::new(AtomicU64::new(0));
+            create(target, settings, (FILLED, &msg), (&next, settings.objects)).await?
+        }
+    };
     let (object_bytes, _) = measure(target).await?;
     let seconds = outcome.elapsed.as_secs_f64().max(f64::EPSILON);
     let per_second = outcome.requests as f64 / seconds;
     Ok(Filled { msg, object_bytes, per_second, errors: outcome.errors })
+}
+
+/// Whether the object of the fill with a number is there, and so all before it.
+async fn has(target: &Target, number: u64) -> Result<bool, Failure> {
+    let template = target.template(Method::GET, &FILLED.path(number), &[])?;
+    Ok(target.connect().await?.call(&template).await?.status.is_success())
 }
 
 /// Creates `count` objects of a series, from the number that `next` holds on.

@@ -21,6 +21,7 @@ mod probe;
 mod process;
 mod report;
 mod run;
+mod scale;
 mod scenario;
 mod sender;
 mod sent;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Compare(both) => both.settings.threads,
         // As many as a server has.
         Command::Floor(_) => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        Command::Scale(scale) => scale.settings.threads,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(usize::try_from(threads).unwrap_or(1))
@@ -116,6 +118,11 @@ async fn perform(command: Command) -> Result<u8, Failure> {
         Command::Floor(options) => {
             floor::serve(options).await?;
             false
+        }
+        Command::Scale(options) => {
+            let sizes = scale::scale(&options).await?;
+            publish(&scale::markdown(&sizes), &sizes, options.settings.json.as_deref())?;
+            sizes.iter().any(|size| !size.run.error_lines().is_empty())
         }
     };
     Ok(if failed { FAILED } else { 0 })

@@ -45,6 +45,33 @@ pub(crate) enum Command {
     Compare(Box<CompareOptions>),
     /// Answer everything with the same bytes, with nothing but hyper and rustls
     Floor(FloorOptions),
+    /// Start a server on stores in SQLite, one with few objects and one with many, and measure its starts, its
+    /// memory and its reads
+    Scale(ScaleOptions),
+}
+
+/// Options of `scale`; `--objects` is the greater number.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The command runs in a shell; in it {port} stands for a free port and {data} for the folder of the \
+    data, in which the store is objects.db."
+)]
+pub(crate) struct ScaleOptions {
+    /// The command that starts the server
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        default_value = "hello-apiserver --insecure-allow-all --secure-port {port} --data-dir {data}"
+    )]
+    pub(crate) command: String,
+    /// Objects of the small store
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=OBJECTS_LIMIT))]
+    pub(crate) few: u64,
+    /// Watchers that wait, over so many connections as --connections says, and then each on its own
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=WATCHERS_LIMIT))]
+    pub(crate) idle: u64,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// Options of `run`.
@@ -217,6 +244,9 @@ mod tests {
                 (Ok(Command::Compare(both)), Ok(count)) => {
                     assert_eq!(both.settings.scenarios().count(), count, "{line}");
                 }
+                (Ok(Command::Scale(scale)), Ok(count)) => {
+                    assert_eq!(scale.settings.scenarios().count(), count, "{line}");
+                }
                 (Err(error), Err(part)) => {
                     assert!(error.to_string().contains(part), "{line}: {error}");
                 }
@@ -226,6 +256,8 @@ mod tests {
         check("run --server https://h", Ok(SCENARIOS.len()));
         check("run --server https://h --only create,watch --only get-rv0", Ok(3));
         check("compare --a x --b y --seconds 0.5 -c 2 -m 3", Ok(SCENARIOS.len()));
+        check("scale --few 10 --objects 100 --idle 5", Ok(SCENARIOS.len()));
+        check("scale --idle 0", Err("not in 1..=20000"));
         check("run", Err("--server <URL>"));
         check("run --server https://h --only nothing", Err("possible values: get-consistent"));
         check("run --server https://h --seconds 1e9", Err("between 0 and 3600"));

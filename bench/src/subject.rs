@@ -171,7 +171,7 @@ fn must_be_free(name: &str, port: u16) -> Result<(), Failure> {
 }
 
 /// A folder of this run, removed when dropped.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     /// A new folder among the temporary ones.

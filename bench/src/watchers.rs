@@ -96,8 +96,24 @@ pub(crate) async fn watch(
     })
 }
 
+/// Begins watches of all objects from a resource version on; they last until they are dropped.
+///
+/// # Errors
+/// When one of them cannot be begun.
+pub(crate) async fn idle(
+    target: &Target,
+    fan_out: FanOut,
+    from: &str,
+) -> Result<Vec<Watch>, Failure> {
+    let query =
+        format!("?watch=true&timeoutSeconds=600&resourceVersion={}", objects::escaped(from));
+    let template = target.template(Method::GET, &objects::everywhere(&query), &[])?;
+    let begun = timeout(BEGIN_LIMIT * 4, begin(target, &template, fan_out)).await;
+    begun.map_err(|_| Failure::new("watches did not begin in time"))?
+}
+
 /// A watch that has begun, with the connection that it lives on.
-struct Watch {
+pub(crate) struct Watch {
     body: Body,
     _sender: Sender,
 }

@@ -252,6 +252,11 @@ impl Entry {
         self.hub.bytes()
     }
 
+    /// Whether this is the entry of a stored value, as far as that is known without decoding it.
+    pub(super) fn is_stored_as(&self, value: &[u8]) -> bool {
+        value.strip_suffix(b"\n").unwrap_or(value) == *self.hub.bytes()
+    }
+
     /// About how long the object is as JSON with a resource version.
     pub(crate) fn size(&self) -> usize {
         const RESOURCE_VERSION: usize = 40;

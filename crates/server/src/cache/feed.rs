@@ -9,9 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// How many keys one read of the storage asks for.
 const LOAD_PAGE: usize = 10_000;
+/// Up to so many values are decoded where they were read, more on other threads, so many at a time.
+const DECODE_INLINE_MAX: usize = 64;
+const DECODE_AT_ONCE: usize = 1_000;
 /// How long to wait before the storage is tried again, at first and at most.
 const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -23,6 +27,43 @@ enum Write {
     Broken(Key, Broken),
     /// The object that was removed is known only where the state is.
     Removal(Key, Revision),
+}
+
+/// Values on their way to being entries.
+enum Decoding {
+    Done(Vec<Write>),
+    Elsewhere(JoinHandle<Vec<Write>>),
+}
+
+/// What has been read so far of a state that is loaded.
+#[derive(Default)]
+struct Loaded {
+    entries: Vec<Arc<Entry>>,
+    broken: BTreeMap<Box<str>, Arc<Broken>>,
+}
+
+impl Loaded {
+    /// Takes in a page, in the order in which it was read.
+    async fn take(&mut self, page: Vec<Decoding>) -> Result<(), Error> {
+        for decoding in page {
+            let writes = match decoding {
+                Decoding::Done(writes) => writes,
+                Decoding::Elsewhere(task) => {
+                    task.await.map_err(|error| Error::Internal(error.into()))?
+                }
+            };
+            for write in writes {
+                match write {
+                    Write::Put(entry) => self.entries.push(entry),
+                    Write::Broken(key, why) => {
+                        self.broken.insert((*key).into(), Arc::new(why));
+                    }
+                    Write::Removal(..) => {}
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Cache {
@@ -48,42 +89,84 @@ impl Cache {
     }
 
     /// Replaces the state by what the storage has now.
-    async fn load(&self) -> Result<Revision, Error> {
-        let mut entries = Vec::new();
-        let mut broken = BTreeMap::new();
+    pub(super) async fn load(self: &Arc<Self>) -> Result<Revision, Error> {
+        let mut loaded = Loaded::default();
+        let mut decoding = Vec::new();
         let mut range = Range { prefix: self.prefix.clone(), limit: LOAD_PAGE, ..Range::default() };
         loop {
             let page = self.storage.range(range.clone()).await?;
+            // The page before this one was decoded while this one was read.
+            loaded.take(std::mem::take(&mut decoding)).await?;
             range.revision = page.revision;
-            for item in &page.items {
-                match self.write_of(item) {
-                    Some(Write::Put(entry)) => entries.push(entry),
-                    Some(Write::Broken(key, why)) => {
-                        broken.insert((*key).into(), Arc::new(why));
-                    }
-                    Some(Write::Removal(..)) | None => {}
-                }
+            let next = page.items.last().filter(|_| page.more).map(|it| format!("{}\0", it.key));
+            decoding = self.decode(page.items);
+            match next {
+                Some(next) => range.start = next,
+                None => break,
             }
-            let Some(last) = page.items.last().filter(|_| page.more) else { break };
-            range.start = format!("{}\0", last.key);
-            tokio::task::yield_now().await;
         }
+        loaded.take(decoding).await?;
+        let Loaded { entries, broken } = loaded;
         self.counts.loaded.fetch_add(entries.len() as u64, Ordering::Relaxed);
         self.counts.initializations.fetch_add(1, Ordering::Relaxed);
-        let mut state = self.write();
-        let generation = state.generation + 1;
-        *state = State {
+        let mut state = State {
             tree: Tree::from_sorted(&entries),
             broken,
             bytes: entries.iter().map(|entry| entry.bytes().len()).sum(),
             history: History::new(range.revision),
             revision: range.revision,
-            generation,
+            generation: 0,
         };
-        drop(state);
+        self.exchange(&mut state);
+        // Freeing as many objects takes as long as reading them all: nobody has to wait for it.
+        drop(tokio::task::spawn_blocking(move || drop((state, entries))));
         self.reached.send_replace(range.revision);
         self.changed.send_replace(());
         Ok(range.revision)
+    }
+
+    /// Puts a new state in the place of the old one, which is given back.
+    fn exchange(&self, new: &mut State) {
+        let mut state = self.write();
+        new.generation = state.generation + 1;
+        // What stays as it is must not keep what was before it.
+        for change in state.history.clear(new.revision) {
+            change.new.older.store(None);
+        }
+        std::mem::swap(&mut *state, new);
+    }
+
+    /// Starts to decode what was read: on threads for that, where it is so much that the requests of
+    /// this thread would have to wait for it.
+    fn decode(self: &Arc<Self>, items: Vec<KeyValue>) -> Vec<Decoding> {
+        if items.len() <= DECODE_INLINE_MAX {
+            return vec![Decoding::Done(self.decode_here(items))];
+        }
+        let mut rest = items;
+        let mut decoding = Vec::new();
+        while !rest.is_empty() {
+            let after = rest.split_off(rest.len().min(DECODE_AT_ONCE));
+            let items = std::mem::replace(&mut rest, after);
+            let cache = Arc::clone(self);
+            let task = tokio::task::spawn_blocking(move || cache.decode_here(items));
+            decoding.push(Decoding::Elsewhere(task));
+        }
+        decoding
+    }
+
+    fn decode_here(&self, items: Vec<KeyValue>) -> Vec<Write> {
+        let write = |item: KeyValue| self.known(&item).or_else(|| self.write_of(&item));
+        items.into_iter().filter_map(write).collect()
+    }
+
+    /// The entry that is here already for what the storage has: the very same bytes, written by the
+    /// same write. So a cache that loads anew does not hold everything twice.
+    fn known(&self, item: &KeyValue) -> Option<Write> {
+        let key = item.key.strip_prefix(&*self.prefix)?;
+        let state = self.read();
+        let entry = state.tree.get(key).filter(|entry| !entry.removed)?;
+        let same = entry.revision == item.revision && entry.is_stored_as(&item.value);
+        same.then(|| Write::Put(Arc::clone(entry)))
     }
 
     /// The stored value as an entry; `None` where the key is not one of this kind.

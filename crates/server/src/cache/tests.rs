@@ -296,3 +296,42 @@ async fn readers_share_a_question_that_was_asked_after_they_came() {
     let questions = slow.questions.load(Ordering::Relaxed);
     assert!(questions < 20, "{questions} questions for 100 readers");
 }
+
+/// A cache that loads anew keeps the entries of what has not changed, without what was before them.
+#[tokio::test]
+async fn what_has_not_changed_is_not_held_twice() {
+    let mut model = Model::new();
+    let feed = model.feed().await;
+    let write = |name, count| Write { namespace: 0, name, remove: false, count };
+    for name in 0..200 {
+        model.apply(&write(name, 1)).await;
+    }
+    // As it would have been stored by this program itself.
+    for name in 0..100 {
+        let key = write(name, 1).key();
+        let entry = loop {
+            match model.cache.get(&key).filter(|it| it.revision == model.revisions[&key]) {
+                Some(entry) => break entry,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let value = entry.to_stored(&model.cache.kind, crate::options::StorageMediaType::Json);
+        let path = format!("{PREFIX}{key}");
+        let revision = model.storage.update(&path, value, entry.revision).await.unwrap();
+        model.states.insert(revision, model.states.values().next_back().cloned().unwrap());
+        model.revisions.insert(key, revision);
+    }
+    model.consistent().await;
+    let newest = *model.states.keys().next_back().unwrap();
+    let before: Vec<_> = model.cache.all("").0.iter().cloned().collect();
+    assert!(before[..100].iter().all(|entry| entry.older.load().is_some()));
+    feed.abort();
+    let _ = feed.await;
+    model.cache.load().await.unwrap();
+    let after: Vec<_> = model.cache.all("").0.iter().cloned().collect();
+    let same = before.iter().zip(&after).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+    assert_eq!((before.len(), after.len(), same), (200, 200, 100));
+    assert!(after.iter().all(|entry| entry.older.load().is_none()));
+    model.check_pages("", 7, newest, true);
+    assert_eq!(model.cache.floor(), newest);
+}

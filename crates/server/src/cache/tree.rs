@@ -82,6 +82,9 @@ pub(crate) struct Tree {
     chunks: Vec<Arc<Chunk>>,
     /// The first key of each chunk.
     firsts: Vec<Key>,
+    /// How many entries of each chunk are not removals: side by side, so that the sum of thousands
+    /// of them is no walk through the memory.
+    alive: Vec<u32>,
 }
 
 impl Tree {
@@ -90,8 +93,9 @@ impl Tree {
         debug_assert!(entries.is_sorted_by(|a, b| *a.key < *b.key));
         let chunks = entries.chunks(CHUNK_ENTRIES_MAX / 2);
         let firsts = chunks.clone().map(|chunk| chunk[0].key.clone()).collect();
-        let chunks = chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect();
-        Self { chunks, firsts }
+        let chunks: Vec<_> = chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect();
+        let alive = chunks.iter().map(|chunk| count(chunk)).collect();
+        Self { chunks, firsts, alive }
     }
 
     /// The chunk that has the key or would have it.
@@ -109,8 +113,10 @@ impl Tree {
     pub(crate) fn insert(&mut self, entry: Arc<Entry>) -> Option<Arc<Entry>> {
         let at = self.chunk_of(&entry.key);
         let Some(chunk) = self.chunks.get_mut(at) else {
-            self.firsts.push(entry.key.clone());
-            self.chunks.push(Arc::new(Chunk::new(vec![entry])));
+            let chunk = Chunk::new(vec![entry]);
+            self.firsts.push(chunk.entries[0].key.clone());
+            self.alive.push(count(&chunk));
+            self.chunks.push(Arc::new(chunk));
             return None;
         };
         let chunk = Arc::make_mut(chunk);
@@ -121,6 +127,7 @@ impl Tree {
                 let old = std::mem::replace(&mut chunk.entries[position], entry);
                 chunk.marks[position] = marks;
                 chunk.alive -= usize::from(!old.removed);
+                self.alive[at] = count(chunk);
                 Some(old)
             }
             Err(position) => {
@@ -130,6 +137,7 @@ impl Tree {
                 chunk.hashes.insert(position, hash(&entry.key));
                 chunk.marks.insert(position, marks);
                 chunk.entries.insert(position, entry);
+                self.alive[at] = count(chunk);
                 self.split(at);
                 None
             }
@@ -146,6 +154,8 @@ impl Tree {
         chunk.marks.truncate(chunk.entries.len());
         chunk.hashes.truncate(chunk.entries.len());
         chunk.alive -= right.alive;
+        self.alive[at] = count(chunk);
+        self.alive.insert(at + 1, count(&right));
         self.firsts.insert(at + 1, right.entries[0].key.clone());
         self.chunks.insert(at + 1, Arc::new(right));
     }
@@ -163,12 +173,14 @@ impl Tree {
         chunk.marks.remove(position);
         chunk.hashes.remove(position);
         chunk.alive -= usize::from(!entry.removed);
+        self.alive[at] = count(chunk);
         match chunk.entries.first() {
             Some(first) if position == 0 => self.firsts[at] = first.key.clone(),
             Some(_) => {}
             None => {
                 self.chunks.remove(at);
                 self.firsts.remove(at);
+                self.alive.remove(at);
             }
         }
     }
@@ -222,15 +234,21 @@ impl Tree {
 
     /// How many entries that are not removals stand before `key`; `None` is the end of the tree.
     fn rank(&self, key: Option<&str>) -> usize {
-        let Some(key) = key else { return self.chunks.iter().map(|chunk| chunk.alive).sum() };
-        let at = self.chunk_of(key);
-        let before: usize = self.chunks[..at].iter().map(|chunk| chunk.alive).sum();
+        let sum = |alive: &[u32]| alive.iter().map(|count| *count as usize).sum();
+        let Some(key) = key else { return sum(&self.alive) };
+        let at = self.chunk_of(key).min(self.alive.len());
+        let before: usize = sum(&self.alive[..at]);
         let within = self.chunks.get(at).map_or(0, |chunk| {
             let position = chunk.search(key).unwrap_or_else(|position| position);
             chunk.alive - chunk.alive_from(position)
         });
         before + within
     }
+}
+
+/// How many entries of a chunk are not removals; a chunk is small.
+fn count(chunk: &Chunk) -> u32 {
+    u32::try_from(chunk.alive).unwrap_or(u32::MAX)
 }
 
 /// The least key that is greater than every key with the prefix.

@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use pintle_meta::kind::GarbageCollectionPolicy;
 use pintle_meta::options::{DeleteOptions, PropagationPolicy};
 use pintle_meta::{GroupResource, Object, Status};
+use pintle_storage::Revision;
 use std::sync::Arc;
 
 /// How often a deletion is tried again because somebody else was faster.
@@ -94,11 +95,14 @@ pub(super) async fn delete(
     for _ in 0..CONFLICT_TRIES_MAX {
         let result = attempt(cx, store, key, entry.as_deref(), options).await;
         match result {
-            Ok(Some(deleted)) if !(guessed && is_unwritten(&deleted, entry.as_ref(), options)) => {
+            Ok(Outcome::Failed(status)) => return Err(status),
+            Ok(Outcome::Done(deleted))
+                if !(guessed && is_unwritten(&deleted, entry.as_ref(), options)) =>
+            {
                 return Ok(deleted);
             }
             // Nothing has shown whether the guess was right.
-            Ok(Some(deleted)) => {
+            Ok(Outcome::Done(deleted)) => {
                 let stored = store.get_stored(key).await?;
                 if revision(entry.as_ref()) == revision(stored.as_ref()) {
                     return Ok(deleted);
@@ -107,7 +111,7 @@ pub(super) async fn delete(
             }
             Err(status) if !guessed => return Err(status),
             // As with an update, the cache may lag; the stored object decides.
-            Ok(None) | Err(_) => entry = store.get_stored(key).await?,
+            Ok(Outcome::Overtaken) | Err(_) => entry = store.get_stored(key).await?,
         }
         guessed = false;
     }
@@ -124,21 +128,30 @@ fn is_unwritten(deleted: &Deleted, entry: Option<&Arc<Entry>>, options: &DeleteO
     }
 }
 
-/// One try; `Ok(None)` where somebody else was faster.
+/// The end of one try.
+enum Outcome {
+    Done(Deleted),
+    Overtaken,
+    /// The storage did not say what became of the write. It may have happened, so it must not be made
+    /// again on what is stored now.
+    Failed(Status),
+}
+
+/// One try.
 async fn attempt(
     cx: &Context,
     store: &Store,
     key: &str,
     entry: Option<&Entry>,
     options: &DeleteOptions,
-) -> Result<Option<Deleted>, Status> {
+) -> Result<Outcome, Status> {
     let entry = entry.ok_or_else(|| store.not_found(key))?;
     let old = store.decode(entry)?;
     check_preconditions(cx, old.as_ref(), entry, options)?;
     let mut new = old.boxed_clone();
     let grace = grace(cx, new.as_mut(), options);
     if grace == Grace::Pending {
-        return Ok(Some(Deleted::Ending(old)));
+        return Ok(Outcome::Done(Deleted::Ending(old)));
     }
     let attributes = cx.attributes(Operation::Delete, old.name(), Some(old.as_ref()));
     cx.plugins.validate(&attributes, None).await?;
@@ -146,30 +159,43 @@ async fn attempt(
     let held = !finalizers.is_empty();
     new.meta_mut().finalizers = Some(finalizers);
     if grace == Grace::None {
+        if !held && options.dry_run {
+            return Ok(Outcome::Done(Deleted::Gone(old)));
+        }
         if !held {
-            let gone = options.dry_run || store.delete(key, entry.revision).await?;
-            return Ok(gone.then_some(Deleted::Gone(old)));
+            return Ok(remove(store, key, entry.revision, old).await);
         }
         mark(cx, new.meta_mut());
     }
     let stays = held || grace == Grace::Given;
     let written = store.written(key, new.as_ref(), entry.revision)?;
     let marked = if options.dry_run || written.bytes() == entry.bytes() {
-        Some(written)
+        written
     } else {
-        store.update(key, new.as_ref(), entry.revision).await?
+        match store.update(key, new.as_ref(), entry.revision).await {
+            Ok(Some(marked)) => marked,
+            Ok(None) => return Ok(Outcome::Overtaken),
+            Err(status) => return Ok(Outcome::Failed(status)),
+        }
     };
-    let Some(marked) = marked else { return Ok(None) };
     if stays {
-        return Ok(Some(Deleted::Waiting(marked)));
+        return Ok(Outcome::Done(Deleted::Waiting(marked)));
     }
     if options.dry_run {
-        return Ok(Some(Deleted::Tried(marked)));
+        return Ok(Outcome::Done(Deleted::Tried(marked)));
     }
     // Whoever watches sees that it is to go before it is gone. If somebody else writes in between, the
     // next try finds an object whose time is over.
-    let gone = store.delete(key, marked.revision).await?;
-    Ok(gone.then_some(Deleted::Gone(new)))
+    Ok(remove(store, key, marked.revision, new).await)
+}
+
+/// Removes an object that is at a revision.
+async fn remove(store: &Store, key: &str, at: Revision, object: Box<dyn Object>) -> Outcome {
+    match store.delete(key, at).await {
+        Ok(true) => Outcome::Done(Deleted::Gone(object)),
+        Ok(false) => Outcome::Overtaken,
+        Err(status) => Outcome::Failed(status),
+    }
 }
 
 /// The time that an object gets to end.

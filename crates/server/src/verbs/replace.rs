@@ -41,6 +41,9 @@ enum Outcome {
     /// There was nothing to write, or it was not to be written.
     Unwritten(Reply),
     Overtaken,
+    /// The storage did not say what became of the write. It may have happened, so it must not be made
+    /// again on what is stored now.
+    Failed(Status),
 }
 
 /// Makes an update, as often as it takes.
@@ -62,6 +65,7 @@ pub(super) async fn replace(
             Ok(Outcome::Written(reply)) => return Ok(reply),
             Ok(Outcome::Unwritten(reply)) => Some(Ok(reply)),
             Ok(Outcome::Overtaken) => None,
+            Ok(Outcome::Failed(status)) => return Err(status),
             Err(status) => Some(Err(status)),
         };
         let stored = match result {
@@ -262,11 +266,16 @@ async fn write(
         return Ok(Outcome::Unwritten(Reply::Object { code: 200, entry: unchanged }));
     }
     if is_released(new.meta()) {
-        let gone = store.delete(key, entry.revision).await?;
-        return Ok(if gone { done(unchanged) } else { Outcome::Overtaken });
+        return Ok(match store.delete(key, entry.revision).await {
+            Ok(true) => done(unchanged),
+            Ok(false) => Outcome::Overtaken,
+            Err(status) => Outcome::Failed(status),
+        });
     }
-    let written = store.update(key, new, entry.revision).await?;
-    Ok(written.map_or(Outcome::Overtaken, done))
+    Ok(match store.update(key, new, entry.revision).await {
+        Ok(written) => written.map_or(Outcome::Overtaken, done),
+        Err(status) => Outcome::Failed(status),
+    })
 }
 
 /// Whether an object that is being deleted has nothing left to wait for.

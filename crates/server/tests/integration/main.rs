@@ -26,5 +26,6 @@ mod rules;
 mod scale;
 mod signer;
 mod status;
+mod storage;
 mod versions;
 mod watch;
