@@ -14,11 +14,11 @@ use serde_json::json;
 use std::pin::Pin;
 use std::time::Duration;
 
-fn widgets(client: &Client) -> Api<Widget> {
+pub(crate) fn widgets(client: &Client) -> Api<Widget> {
     Api::namespaced(client.clone(), "default")
 }
 
-fn widget(name: &str, size: i64) -> Widget {
+pub(crate) fn widget(name: &str, size: i64) -> Widget {
     Widget::new(name, WidgetSpec { size, ..WidgetSpec::default() })
 }
 
@@ -167,7 +167,7 @@ async fn patches_of_every_kind() {
     served.stop().await;
 }
 
-type Events = Pin<Box<dyn Stream<Item = watcher::Result<Event<Widget>>> + Send>>;
+pub(crate) type Events = Pin<Box<dyn Stream<Item = watcher::Result<Event<Widget>>> + Send>>;
 
 /// The next event as text; what fails on the way is passed over, as a controller does.
 async fn next(events: &mut Events) -> String {
@@ -185,17 +185,17 @@ async fn next(events: &mut Events) -> String {
     }
 }
 
-async fn expect(events: &mut Events, wants: &[&str]) {
+pub(crate) async fn expect(events: &mut Events, wants: &[&str]) {
     for want in wants {
         assert_eq!(next(events).await, *want, "of {wants:?}");
     }
 }
 
-fn config(strategy: InitialListStrategy) -> watcher::Config {
+pub(crate) fn config(strategy: InitialListStrategy) -> watcher::Config {
     watcher::Config { initial_list_strategy: strategy, ..watcher::Config::default() }
 }
 
-async fn resize(api: &Api<Widget>, name: &str, size: i64) {
+pub(crate) async fn resize(api: &Api<Widget>, name: &str, size: i64) {
     let patch = Patch::Merge(json!({"spec": {"size": size}}));
     api.patch(name, &PatchParams::default(), &patch).await.unwrap();
 }

@@ -15,6 +15,7 @@ mod frames;
 mod harness;
 mod kinds;
 mod kube_rs;
+mod kube_rs_restart;
 mod matrix;
 mod outside;
 mod panic;
