@@ -45,9 +45,9 @@ pub(crate) async fn answer(
         if let Some(text) = text {
             return respond::text(200, text);
         }
-        if matches!(path, "/" | "/index.html") {
-            return index::answer(&shared.paths, 200);
-        }
+    }
+    if matches!(path, "/" | "/index.html") {
+        return index::answer(&shared.paths, 200);
     }
     match group_of(path) {
         Some(group) if shared.registry.has_group(group) => refuse(Status::unknown_path()),

@@ -20,7 +20,7 @@ use crate::negotiate::{self, Format, Offer, Transforms};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
 use crate::reply::Reply;
-use crate::request::{ResourcePath, Target, header, is_dry_run, manager};
+use crate::request::{ResourcePath, Target, Unread, header, is_dry_run, manager};
 use crate::request::{query_flag, query_pairs, read_body};
 use crate::serve::{Connection, Shutdown};
 use crate::verbs::{self, Context, Deletion};
@@ -114,6 +114,7 @@ async fn serve(
 ) -> Response<Body> {
     let received = shared.clock.now();
     let (mut parts, body) = request.into_parts();
+    let body = Unread::new(&parts, body);
     let path = parts.uri.path();
     let query = query_pairs(parts.uri.query());
     let target = Target::of(path);
@@ -195,7 +196,7 @@ async fn answer(
 /// A request that may be answered.
 struct Asking {
     parts: Parts,
-    body: Incoming,
+    body: Unread,
     query: Vec<(String, String)>,
     user: Arc<User>,
     verb: &'static str,
@@ -227,7 +228,7 @@ async fn resource(
     shared: &Shared,
     permit: Permit,
     at: ResourcePath,
-    asked: Asking,
+    mut asked: Asking,
     record: &mut Option<Record>,
 ) -> Response<Body> {
     let (verb, method) = (asked.verb, &asked.parts.method);
@@ -244,12 +245,13 @@ async fn resource(
     let begun = Instant::now();
     let reads = matches!(asked.verb, "get" | "list") && !asked.long_running;
     let gzip = reads && compress::takes_gzip(&asked.parts.headers);
-    let mut response = if asked.long_running {
-        let (request, path) = (asked.request(at.clone()), at.rest);
-        let http = Request::from_parts(asked.parts, asked.body);
-        connect::answer(shared, permit, found, request, http, path).await
-    } else {
-        resource_found(shared, permit, found, at, asked, record).await
+    let mut response = match asked.body.take_if(asked.long_running) {
+        Some(body) => {
+            let (request, path) = (asked.request(at.clone()), at.rest);
+            let http = Request::from_parts(asked.parts, body);
+            connect::answer(shared, permit, found, request, http, path).await
+        }
+        None => resource_found(shared, permit, found, at, asked, record).await,
     };
     if gzip {
         response = compress::compress(response);
@@ -306,12 +308,15 @@ async fn resource_found(
     let body = (content_type, body);
     let cx = Context::new(shared, (resource, version), request, asked.query, body, manager, format);
     let shape = match cx.shape() {
-        Ok(shape) => shape,
-        Err(status) => return respond::status(&status, plain),
+        // A write that cannot be shown is not made; of a read all else is looked at first.
+        Err(status) if !matches!(asked.verb, "get" | "list" | "watch") => {
+            return respond::status(&status, plain);
+        }
+        shape => shape,
     };
     let answer = |reply| match (reply, upgrade) {
         (Reply::Watch(events), Some(upgrade)) => Ok(upgrade.send(events, format.media)),
-        (reply, _) => respond::reply(reply, format, &shape),
+        (reply, _) => respond::reply(reply, format, &shape?),
     };
     let mut response = verbs::serve(&cx)
         .await

@@ -5,15 +5,23 @@
 //! the generic API server's request info.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, USER_AGENT};
-use http::{HeaderMap, Method};
+use http::header::{CONTENT_LENGTH, EXPECT, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Version};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use percent_encoding::percent_decode_str;
 use pintle_meta::Status;
+use pintle_meta::validation::{FIELD_MANAGER_MAX_BYTES, is_printable};
+use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// Bodies over this size are refused.
 const BODY_BYTES_MAX: usize = 3 << 20;
+
+/// Of a body that nobody reads no more than this is waited for, and no longer.
+const UNREAD_BYTES_MAX: usize = 4 << 20;
+const UNREAD_TIME: Duration = Duration::from_secs(5);
 
 /// A path taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +122,19 @@ impl ResourcePath {
 }
 
 /// The pairs of a query, decoded, in order.
+///
+/// What Go cannot read is passed over, as Go does: a pair with a semicolon, or with an escape that is none.
 pub(crate) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
-    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
+    let pairs = query.unwrap_or_default().split('&').filter(|pair| is_readable(pair));
+    pairs.flat_map(|pair| form_urlencoded::parse(pair.as_bytes()).into_owned()).collect()
+}
+
+fn is_readable(pair: &str) -> bool {
+    let escapes = pair.split('%').skip(1).map(str::as_bytes);
+    !pair.contains(';')
+        && escapes.into_iter().all(
+            |escape| matches!(escape, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()),
+        )
 }
 
 /// The first value of a parameter.
@@ -135,11 +154,52 @@ pub(crate) fn is_dry_run(query: &[(String, String)]) -> bool {
     query_value(query, "dryRun") == Some("All")
 }
 
+/// The body of a request, until it is read.
+///
+/// A client that is still sending when a connection is closed loses the answer to that. So what nobody
+/// reads is thrown away while the answer is sent, up to a limit.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    body: Option<Incoming>,
+    /// Streams of HTTP/2 end each for itself, and who waits to be asked for the body does not send it.
+    is_sent: bool,
+}
+
+impl Unread {
+    pub(crate) fn new(parts: &Parts, body: Incoming) -> Self {
+        let is_sent = parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT);
+        Self { body: Some(body), is_sent }
+    }
+
+    /// Gives the body to somebody who reads it in a way of his own.
+    pub(crate) fn take_if(&mut self, wanted: bool) -> Option<Incoming> {
+        self.body.take_if(|_| wanted)
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let body = self.body.take().filter(|body| self.is_sent && !body.is_end_stream());
+        if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(UNREAD_TIME, throw_away(body)));
+        }
+    }
+}
+
+async fn throw_away(mut body: Incoming) {
+    let mut left = UNREAD_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(size) else { return };
+        left = rest;
+    }
+}
+
 /// Reads the body of a request that may have one.
 pub(crate) async fn read_body(
     verb: &str,
     headers: &HeaderMap,
-    body: Incoming,
+    mut unread: Unread,
 ) -> Result<Bytes, Status> {
     if matches!(verb, "get" | "list" | "watch") {
         return Ok(Bytes::new());
@@ -149,8 +209,12 @@ pub(crate) async fn read_body(
     if announced.is_some_and(|length: usize| length > BODY_BYTES_MAX) {
         return Err(too_large());
     }
+    let Some(body) = unread.body.as_mut() else { return Ok(Bytes::new()) };
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
+        Ok(collected) => {
+            unread.body = None;
+            Ok(collected.to_bytes())
+        }
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
         Err(error) => Err(Status::bad_request(format!("the body cannot be read: {error}"))),
     }
@@ -158,11 +222,15 @@ pub(crate) async fn read_body(
 
 /// The beginning of the user agent: who owns fields when the client does not say.
 pub(crate) fn manager(headers: &HeaderMap) -> String {
-    /// A manager's name is cut to this.
-    const MANAGER_CHARS_MAX: usize = 128;
-    let agent = header(headers, USER_AGENT.as_str()).unwrap_or_default();
-    let name = agent.split('/').next().unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(MANAGER_CHARS_MAX).collect();
+    let agent = headers.get(USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    let agent = String::from_utf8_lossy(agent);
+    let mut name = String::new();
+    for c in agent.split('/').next().unwrap_or_default().chars().filter(|c| is_printable(*c)) {
+        if name.len() + c.len_utf8() > FIELD_MANAGER_MAX_BYTES {
+            break;
+        }
+        name.push(c);
+    }
     if name.is_empty() { "unknown".to_owned() } else { name }
 }
 
@@ -191,6 +259,33 @@ mod tests {
             ),
         };
         assert_eq!(got, want, "{path}");
+    }
+
+    #[test]
+    fn queries() {
+        let check = |query: &str, want: &str| {
+            let pairs = query_pairs(Some(query)).into_iter().map(|(k, v)| format!("{k}={v}"));
+            assert_eq!(pairs.collect::<Vec<_>>().join(" "), want, "{query}");
+        };
+        check("", "");
+        check("a=1&&b&c=%31+2", "a=1 b= c=1 2");
+        check("a=1;b=2&c=3", "c=3");
+        check("a=%zz&%4=1&b=%4&c=%41&d=%", "c=A");
+    }
+
+    #[test]
+    fn managers() {
+        let check = |agent: &[u8], want: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, HeaderValue::from_bytes(agent).unwrap());
+            assert_eq!(manager(&headers), want, "{agent:?}");
+        };
+        check(b"kubectl/v1 (linux)", "kubectl");
+        check(b"", "unknown");
+        check(b"/x", "unknown");
+        check("M\u{e9}\u{200b}/1".as_bytes(), "M\u{e9}");
+        check(b"a\xff/1", "a\u{fffd}");
+        check(format!("{}\u{e9}b", "x".repeat(127)).as_bytes(), &"x".repeat(127));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub struct Base64Spec {
 
 /// What came out.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default)]
 pub struct Base64Status {
     /// The JSON of the field in base64
     pub output: String,

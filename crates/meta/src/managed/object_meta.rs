@@ -51,7 +51,8 @@ pub(super) fn schema() -> Value {
                         "controller": {"type": "boolean"},
                         "kind": text(),
                         "name": text(),
-                        "uid": text(),
+                        // As Go has it: an owner without a UID is the one whose UID is "".
+                        "uid": {"type": "string", "default": ""},
                     },
                     "x-kubernetes-map-type": "atomic",
                 },

@@ -49,11 +49,10 @@ pub fn open(bytes: &[u8]) -> Result<Opened<'_>, Error> {
         match (number, raw) {
             (1, Raw::Length(type_meta)) => read_type(type_meta, &mut opened)?,
             (2, Raw::Length(raw)) => opened.raw = raw,
-            (1..=2, raw) => {
-                let name = if number == 1 { "TypeMeta" } else { "Raw" };
-                let kind = raw.kind() as u8;
-                let why = format!("proto: wrong wireType = {kind} for field {name}");
-                return Err(Error::new(why));
+            (3 | 4, Raw::Length(_)) => {}
+            (1..=4, raw) => {
+                let names = ["TypeMeta", "Raw", "ContentEncoding", "ContentType"];
+                return Err(wire::wrong(names[number as usize - 1], raw));
             }
             _ => {}
         }
@@ -68,6 +67,8 @@ fn read_type(mut bytes: &[u8], into: &mut Opened<'_>) -> Result<(), Error> {
                 into.api_version = String::from_utf8_lossy(text).into_owned();
             }
             (2, Raw::Length(text)) => into.kind = String::from_utf8_lossy(text).into_owned(),
+            (1, raw) => return Err(wire::wrong("APIVersion", raw)),
+            (2, raw) => return Err(wire::wrong("Kind", raw)),
             _ => {}
         }
     }

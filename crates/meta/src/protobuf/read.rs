@@ -3,7 +3,7 @@
 
 use super::MAX_DEPTH;
 use super::table::{Codec, Field, Message, Shape, Type};
-use super::wire::{Error, Kind, Raw, next, varint};
+use super::wire::{self, Error, Kind, Raw, next, varint};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
@@ -109,7 +109,7 @@ impl Reader<'_> {
             let raw = match kind {
                 Kind::Fixed32 => Raw::Fixed32(u32::from_le_bytes(take(&mut bytes)?)),
                 Kind::Fixed64 => Raw::Fixed64(u64::from_le_bytes(take(&mut bytes)?)),
-                Kind::Varint | Kind::Length => Raw::Varint(varint(&mut bytes)?),
+                Kind::Varint | Kind::Length | Kind::Group => Raw::Varint(varint(&mut bytes)?),
             };
             list.push(self.one(field, raw, None, MAX_DEPTH)?);
         }
@@ -240,9 +240,12 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Error> {
 fn wrong(field: &Field, raw: Raw<'_>) -> Error {
     let mut name = field.name.chars();
     let first = name.next().map(|c| c.to_ascii_uppercase());
-    let name: String = first.into_iter().chain(name).collect();
-    let kind = raw.kind() as u8;
-    Error::new(format!("proto: wrong wireType = {kind} for field {name}"))
+    let name: String = match &*field.name {
+        // What Go embeds has the name of its type; no body is a list.
+        "metadata" => "ObjectMeta".to_owned(),
+        _ => first.into_iter().chain(name).collect(),
+    };
+    wire::wrong(&name, raw)
 }
 
 fn is_empty(value: &Value) -> bool {

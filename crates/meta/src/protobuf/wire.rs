@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Varint = 0,
     Fixed64 = 1,
     Length = 2,
+    /// What nobody writes any more.
+    Group = 3,
     Fixed32 = 5,
 }
 
@@ -40,6 +42,8 @@ pub(super) enum Raw<'a> {
     Fixed64(u64),
     Length(&'a [u8]),
     Fixed32(u32),
+    /// What is in a group is passed over.
+    Group,
 }
 
 impl Raw<'_> {
@@ -49,21 +53,30 @@ impl Raw<'_> {
             Self::Fixed64(_) => Kind::Fixed64,
             Self::Length(_) => Kind::Length,
             Self::Fixed32(_) => Kind::Fixed32,
+            Self::Group => Kind::Group,
         }
     }
 }
 
-/// Takes the next field off the bytes; `None` at their end. Groups are passed over.
+pub(super) fn wrong(field: &str, raw: Raw<'_>) -> Error {
+    Error::new(format!("proto: wrong wireType = {} for field {field}", raw.kind() as u8))
+}
+
+/// Takes the next field off the bytes; `None` at their end.
 pub(super) fn next<'a>(bytes: &mut &'a [u8]) -> Result<Option<(u32, Raw<'a>)>, Error> {
-    while !bytes.is_empty() {
-        let (number, kind) = tag(bytes)?;
-        match kind {
-            3 => skip_group(bytes)?,
-            4 => return Err(Error::new("proto: wiretype end group for non-group")),
-            _ => return Ok(Some((number, value(bytes, kind)?))),
-        }
+    if bytes.is_empty() {
+        return Ok(None);
     }
-    Ok(None)
+    let (number, kind) = tag(bytes)?;
+    let raw = match kind {
+        3 => {
+            skip_group(bytes)?;
+            Raw::Group
+        }
+        4 => return Err(Error::new("proto: wiretype end group for non-group")),
+        _ => value(bytes, kind)?,
+    };
+    Ok(Some((number, raw)))
 }
 
 fn tag(bytes: &mut &[u8]) -> Result<(u32, u64), Error> {

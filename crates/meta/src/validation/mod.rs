@@ -27,6 +27,7 @@ pub use object_meta::validate_labels;
 pub use object_meta::validate_object_meta;
 pub use object_meta::validate_object_meta_update;
 pub use options::FIELD_MANAGER_MAX_BYTES;
+pub use options::is_printable;
 pub use options::validate_field_manager;
 
 pub(crate) use options::validate_dry_run;

@@ -92,10 +92,12 @@ impl OpenApi {
             "v2" => Some(vary(self.version_2(headers))),
             "v3" => Some(self.index().respond(headers, Format::Json)),
             below => {
+                let found = self.v3.get(below.strip_prefix("v3/")?);
+                if format(headers, &V3_TYPES).is_none() {
+                    return Some(vary(empty(StatusCode::NOT_ACCEPTABLE)));
+                }
                 // What has no document gets an empty answer, as in Kubernetes.
-                let Some((part, document)) = self.v3.get(below.strip_prefix("v3/")?) else {
-                    return Some(empty(StatusCode::OK));
-                };
+                let Some((part, document)) = found else { return Some(empty(StatusCode::OK)) };
                 let document = self.part(*part, document);
                 Some(vary(version_3(document, request, now)))
             }

@@ -22,7 +22,6 @@ struct Configuration {
     value: Value,
     /// What is odd about how it is written.
     found: Vec<Strict>,
-    options: PatchOptions,
 }
 
 /// Apply to an object, which is created where it does not exist, or to its status.
@@ -31,21 +30,25 @@ pub(super) async fn object(
     store: &Store,
     on: Option<Subresource<'_>>,
 ) -> Result<Reply, Status> {
-    let config = read(cx)?;
+    let options = PatchOptions::from_query(&cx.query, true)?;
+    // What cannot be read is of less weight than an object that does not exist.
+    let config = read(cx);
     let update = Update {
         on,
-        dry_run: config.options.dry_run,
+        dry_run: options.dry_run,
         manager: None,
         creates: on.is_none(),
-        make: Box::new(|stored| applied(cx, stored, &config)),
+        make: Box::new(|stored| {
+            applied(cx, stored, config.as_ref().map_err(Status::clone)?, &options)
+        }),
     };
     replace(cx, store, &update).await
 }
 
 /// Apply to a part.
 pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
-    let config = read(cx)?;
-    let options = &config.options;
+    let options = &PatchOptions::from_query(&cx.query, true)?;
+    let config = read(cx);
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
@@ -53,16 +56,17 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         creates: false,
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let config = config.as_ref().map_err(Status::clone)?;
             if let Some(scale) = &part.scale {
                 let value = whole(cx, part, &scale.paths, &config.value)?;
-                let (found, options) = (config.found.clone(), config.options.clone());
-                return applied(cx, stored, &Configuration { value, found, options });
+                let found = config.found.clone();
+                return applied(cx, stored, &Configuration { value, found }, options);
             }
             let live = update::shown(part, old, entry)?;
             let force = options.force.unwrap_or_default();
             let manager = &options.field_manager;
             let value = fields::apply_body(cx, part, &live, &config.value, manager, force)?;
-            report(cx, &config)?;
+            report(cx, config, options)?;
             let mut object = read_back(cx, update::expected(part), value, options)?;
             create::own_namespace(cx, object.meta_mut())?;
             update::check_name(cx, object.as_ref())?;
@@ -98,7 +102,6 @@ fn whole(cx: &Context, part: &Part, paths: &ScalePaths, scale: &Value) -> Result
 
 /// Reads the configuration: YAML, of which JSON is a part.
 fn read(cx: &Context) -> Result<Configuration, Status> {
-    let options = PatchOptions::from_query(&cx.query, true)?;
     let undecodable = |why: String| Status::bad_request(format!("error decoding YAML: {why}"));
     let mut parsed: Parsed = yaml::decode(&cx.body).map_err(|e| undecodable(e.to_string()))?;
     if parsed.value.is_null() {
@@ -108,13 +111,13 @@ fn read(cx: &Context) -> Result<Configuration, Status> {
         return Err(undecodable("the document is not an object".to_owned()));
     }
     let found = yaml::strict(&parsed, &[]);
-    Ok(Configuration { value: parsed.value, found, options })
+    Ok(Configuration { value: parsed.value, found })
 }
 
 /// Does about repeated fields what the client has asked for, once all else is well.
-fn report(cx: &Context, config: &Configuration) -> Result<(), Status> {
+fn report(cx: &Context, config: &Configuration, options: &PatchOptions) -> Result<(), Status> {
     let found: Vec<String> = config.found.iter().map(ToString::to_string).collect();
-    match config.options.field_validation.unwrap_or_default() {
+    match options.field_validation.unwrap_or_default() {
         FieldValidation::Strict if !found.is_empty() => {
             let why = format!("error strict decoding YAML: {}", found.join(", "));
             return Err(Status::bad_request(why));
@@ -142,12 +145,12 @@ fn applied(
     cx: &Context,
     stored: Option<(&dyn Object, &Entry)>,
     config: &Configuration,
+    options: &PatchOptions,
 ) -> Result<Box<dyn Object>, Status> {
-    let options = &config.options;
     let force = options.force.unwrap_or_default();
     let entry = stored.map(|(_, entry)| entry);
     let made = fields::apply(cx, entry, &config.value, &options.field_manager, force)?;
-    report(cx, config)?;
+    report(cx, config, options)?;
     let Applied { object, managed_fields: owners, object_changed, .. } = made;
     let mut object = match stored {
         Some((old, entry)) if !object_changed => {

@@ -8,7 +8,10 @@ use pintle_meta::options::FieldValidation;
 use pintle_meta::protobuf::{self, LazyCodec, envelope, known};
 use pintle_meta::schema::Rules;
 use pintle_meta::{Object, Status, yaml};
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
+use std::fmt;
 
 /// What a body must be.
 #[derive(Clone, Copy, Debug)]
@@ -195,7 +198,10 @@ fn protobuf(cx: &Context, expected: Expected<'_>) -> Result<Parsed, Status> {
         if text.is_empty() { fallback.into() } else { text.into() }
     };
     let kind = text(&opened.kind, expected.kind);
-    let api_version = text(&opened.api_version, expected.api_version);
+    // An API version that cannot be taken apart says nothing here, as if it were not there.
+    let readable = opened.api_version.matches('/').count() < 2;
+    let api_version = if readable { opened.api_version.as_str() } else { "" };
+    let api_version = text(api_version, expected.api_version);
     // An object of another type is refused for what it is, not for what is in it.
     let value = match kind == expected.kind && api_version == expected.api_version {
         true => codec.read(opened.raw).map_err(|e| expected.cannot(e))?,
@@ -242,8 +248,11 @@ fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
     let result = match media_type(cx).as_str() {
         "application/json" => json::parse(&cx.body)
             .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
-            .and_then(an_object),
-        "application/yaml" => yaml::decode(&cx.body).map_err(|e| e.to_string()).and_then(an_object),
+            .and_then(|parsed| an_object(parsed, || members(&cx.body))),
+        // As JSON a YAML document has its fields in the order of their names.
+        "application/yaml" => yaml::decode(&cx.body)
+            .map_err(|e| e.to_string())
+            .and_then(|parsed| an_object(parsed, || None)),
         _ => return Err(unknown_format()),
     };
     result.map_err(|why| unrecognized(cx, kind, &why))
@@ -256,26 +265,75 @@ fn unrecognized(cx: &Context, kind: &str, why: &str) -> Status {
     ))
 }
 
-fn an_object(parsed: Parsed) -> Result<Parsed, String> {
-    let unreadable = |why: &str| Err(format!("couldn't get version/kind; json parse error: {why}"));
-    let fields = match parsed.value {
+fn an_object(parsed: Parsed, in_order: impl FnOnce() -> Option<Members>) -> Result<Parsed, String> {
+    let unreadable = |why: &str| format!("couldn't get version/kind; json parse error: {why}");
+    let mut fields = match parsed.value {
         Value::Object(fields) => fields,
         Value::Null => serde_json::Map::new(),
-        _ => return unreadable("the document is not an object"),
+        _ => return Err(unreadable("the document is not an object")),
     };
-    for name in ["apiVersion", "kind"] {
-        let type_ = match fields.get(name) {
-            None | Some(Value::Null | Value::String(_)) => continue,
-            Some(Value::Bool(_)) => "bool",
-            Some(Value::Number(_)) => "number",
-            Some(Value::Array(_)) => "array",
-            Some(Value::Object(_)) => "object",
-        };
-        let why =
-            format!("json: cannot unmarshal {type_} into Go struct field .{name} of type string");
-        return unreadable(&why);
+    for name in TYPE_FIELDS {
+        fields
+            .get(name)
+            .map_or(Ok(()), |value| check_text(name, value))
+            .map_err(|e| unreadable(&e))?;
+    }
+    if fields.keys().any(|key| type_field(key).is_some_and(|name| name != key)) {
+        let members = in_order().map(|members| members.0);
+        let members =
+            members.unwrap_or_else(|| fields.iter().map(|(k, v)| (k.clone(), v.clone())).collect());
+        for (key, value) in members {
+            let Some(name) = type_field(&key).filter(|_| !value.is_null()) else { continue };
+            check_text(name, &value).map_err(|e| unreadable(&e))?;
+            fields.insert(name.to_owned(), value);
+        }
     }
     Ok(Parsed { value: Value::Object(fields), ..parsed })
+}
+
+/// What a document is said to be by. Go finds these fields in letters of either case, and of several
+/// the last one counts.
+const TYPE_FIELDS: [&str; 2] = ["apiVersion", "kind"];
+
+fn type_field(key: &str) -> Option<&'static str> {
+    TYPE_FIELDS.into_iter().find(|name| key.eq_ignore_ascii_case(name))
+}
+
+fn check_text(name: &str, value: &Value) -> Result<(), String> {
+    let type_ = match value {
+        Value::Null | Value::String(_) => return Ok(()),
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    Err(format!("json: cannot unmarshal {type_} into Go struct field .{name} of type string"))
+}
+
+/// The fields of a JSON document in their order.
+struct Members(Vec<(String, Value)>);
+
+fn members(body: &[u8]) -> Option<Members> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    json.deserialize_map(MembersVisitor).ok()
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
 }
 
 /// The beginning of a body for a message: as text where it looks like JSON, else in hexadecimal.

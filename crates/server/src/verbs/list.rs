@@ -30,7 +30,11 @@ pub(super) async fn read(
     let source = store.source(reading.at, may_pass).await?;
     store.check_readable(&selection.prefix)?;
     let whole = reading.start.is_none() && reading.limit.is_none() && selection.is_everything();
-    let only_key = selection.only_key(cx.resource.kind.namespaced);
+    // Who goes on with a list that selected something else goes on behind where it was.
+    let only_key = match reading.start {
+        None => selection.only_key(cx.resource.kind.namespaced),
+        Some(_) => None,
+    };
     let past = match (reading.at, source) {
         // There are no pages of one object, so that a limit does not ask for an earlier state.
         (ReadAt::Exact(_), _) if only_key.is_some() && !reading.says_exact => None,

@@ -29,10 +29,18 @@ enum Patch {
 }
 
 impl Patch {
-    fn read(cx: &Context) -> Result<Self, Status> {
+    fn read(cx: &Context, validation: Option<FieldValidation>) -> Result<Self, Status> {
         let patch = match media_type(cx) {
             "application/json-patch+json" => JsonPatch::decode(&cx.body).map(Self::Json),
-            "application/merge-patch+json" => MergePatch::decode(&cx.body).map(Self::Merge),
+            "application/merge-patch+json" => {
+                MergePatch::decode(&cx.body).map(Self::Merge).map_err(|error| match validation {
+                    // Go reads it a second time, and says so, where it is to look for odd fields.
+                    Some(FieldValidation::Ignore) => {
+                        Error::BadFormat("Invalid JSON Patch".to_owned())
+                    }
+                    _ => error,
+                })
+            }
             "application/strategic-merge-patch+json" => {
                 StrategicPatch::decode(&cx.body).map(Self::Strategic)
             }
@@ -140,7 +148,7 @@ fn is_apply(cx: &Context) -> bool {
 fn read(cx: &Context) -> Result<(Result<Patch, Status>, PatchOptions), Status> {
     check_media_type(cx)?;
     let options = PatchOptions::from_query(&cx.query, false)?;
-    Ok((Patch::read(cx), options))
+    Ok((Patch::read(cx, options.field_validation), options))
 }
 
 /// The stored object as the client sees it, and its schema.

@@ -102,13 +102,13 @@ async fn attempt(
     let old = store.decode(entry)?;
     let mut new = (update.make)(Some((old.as_ref(), entry)))?;
     create::own_namespace(cx, new.meta_mut())?;
-    create::own_owners(cx, new.meta_mut());
     check_preconditions(cx, new.meta(), old.as_ref(), entry)?;
     if let Some(manager) = &update.manager {
         fields::track(cx, Some((old.as_ref(), entry)), new.as_mut(), manager)?;
     }
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
     cx.plugins.mutate(&attributes, new.as_mut()).await?;
+    create::own_owners(cx, new.meta_mut());
     keep_metadata(new.meta_mut(), old.meta());
     prepare(cx, update, &mut new, old.as_ref());
     count(cx, new.as_mut(), old.as_ref())?;
@@ -132,12 +132,12 @@ async fn create(
     }
     let mut object = (update.make)(None)?;
     create::own_namespace(cx, object.meta_mut())?;
-    create::own_owners(cx, object.meta_mut());
     let version = object.meta_mut().resource_version.take();
     parse_resource_version(version.as_deref().unwrap_or_default())?;
     if let Some(manager) = &update.manager {
         fields::track(cx, None, object.as_mut(), manager)?;
     }
+    create::own_owners(cx, object.meta_mut());
     create::finish(cx, store, object, update.dry_run).await.map(Outcome::Written)
 }
 

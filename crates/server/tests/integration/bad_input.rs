@@ -128,6 +128,14 @@ async fn bodies_over_the_limit() {
         "POST {WIDGETS} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 999999999999\r\n\r\n"
     );
     target.raw(announced.as_bytes(), &["HTTP/1.1 413 "]).await;
+    // Who sends everything before it reads hears why it was refused all the same.
+    let size = BODY_BYTES_MAX + (1 << 20);
+    for (header, want) in [("accept: x/y", "HTTP/1.1 406 "), ("accept: */*", "HTTP/1.1 413 ")] {
+        let head =
+            format!("POST {WIDGETS} HTTP/1.1\r\nhost: x\r\n{header}\r\nconnection: close\r\n");
+        let request = format!("{head}content-length: {size}\r\n\r\n{}", " ".repeat(size));
+        target.raw(request.as_bytes(), &[want]).await;
+    }
     // What just fits is read.
     let fits = spec("{}");
     let fits = format!("{fits}{}", " ".repeat(BODY_BYTES_MAX - fits.len()));
