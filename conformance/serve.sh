@@ -5,7 +5,8 @@
 #
 #   PORT=26443 ETCD_PORT=22379 ETCD_FLAGS= SERVER_FLAGS= REFERENCE=reference serve.sh [COMMAND...]
 #
-# The command finds BASE (the server's URL) and WORK (the folder) in its environment.
+# The command finds BASE (the server's URL), WORK (the folder) and RESTART (a command that restarts the
+# server, and leaves etcd as it is) in its environment.
 set -eu
 bin=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)/bin
 port=${PORT:-26443}
@@ -16,12 +17,15 @@ ready_seconds=60
 
 WORK=$(mktemp -d)
 BASE=https://127.0.0.1:$port
-export WORK BASE
+RESTART="$(dirname "$bin")/clients/restart.sh $WORK $BASE"
+export WORK BASE RESTART
 started=
 finish() {
 	code=$?
 	trap - EXIT
-	for process in $started; do kill "$process" 2>/dev/null || :; done
+	# The server is another process after a restart.
+	again=$(cat "$WORK/pid" 2>/dev/null || :)
+	for process in $again $started; do kill "$process" 2>/dev/null || :; done
 	for process in $started; do wait "$process" 2>/dev/null || :; done
 	rm -rf "$WORK"
 	exit "$code"
@@ -47,8 +51,15 @@ free "$etcd_port"
 	${ETCD_FLAGS:-} >"$WORK/etcd.log" 2>&1 &
 started="$!"
 # shellcheck disable=SC2086
-"$bin/${REFERENCE:-reference}" --bind-address 127.0.0.1 --secure-port "$port" --cert-dir "$WORK/certificates" \
-	--enable-etcd-storage --etcd-servers "$client" ${SERVER_FLAGS:-} >"$WORK/server.log" 2>&1 &
+printf '%s\n' "$bin/${REFERENCE:-reference}" --bind-address 127.0.0.1 --secure-port "$port" \
+	--cert-dir "$WORK/certificates" --enable-etcd-storage --etcd-servers "$client" ${SERVER_FLAGS:-} >"$WORK/command"
+# The words of the command, a line each.
+IFS='
+'
+# shellcheck disable=SC2046
+$(cat "$WORK/command") >"$WORK/server.log" 2>&1 &
+unset IFS
+echo "$!" >"$WORK/pid"
 started="$! $started"
 
 waited=0

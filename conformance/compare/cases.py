@@ -79,7 +79,7 @@ def watches(case):
       case.send("GET",base+"?"+W+"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true",None,{"Accept":TABLE})
       case.send("GET",base+"?"+W+"&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true",None,{"Accept":PARTIAL})
       case.send("GET",base+"/a?"+W); case.send("GET",base+"/a?watch=1")
-      case.send("GET",base+"?watch=0"); case.send("GET",base+"?watch=false"); case.send("GET",base+"?watch=x&timeoutSeconds=1"); case.send("GET",base+"?watch=")
+      case.send("GET",base+"?watch=0"); case.send("GET",base+"?watch=false"); case.send("GET",base+"?watch=x&timeoutSeconds=1"); case.send("GET",base+"?watch=&timeoutSeconds=1")
       WP=base.replace("/namespaces","/watch/namespaces")
       case.send("GET",WP+"?timeoutSeconds=1"); case.send("GET",WP+"/a?timeoutSeconds=1"); case.send("GET",WP+"/zzz?timeoutSeconds=1"); case.send("GET",WP+"/a?timeoutSeconds=1&fieldSelector=metadata.name%3Db"); case.send("GET",WP+"/a?timeoutSeconds=1&fieldSelector=metadata.name%3Da"); case.send("GET",WP+"/a?timeoutSeconds=1&labelSelector=on%3Dno"); case.send("GET",WP+"?timeoutSeconds=1&watch=false"); case.send("POST",WP,foo("q")); case.send("DELETE",WP+"/a"); case.send("GET",WP+"/a/status?timeoutSeconds=1"); case.send("GET",WP+"/?timeoutSeconds=1")
       case.send("GET",base.replace("/namespaces/@ns@","/watch")+"?timeoutSeconds=1&fieldSelector=metadata.namespace%3D@ns@")

@@ -16,7 +16,6 @@ Only the standard library is used.
 import argparse
 import collections
 import concurrent.futures
-import http.client
 import json
 import os
 import re
@@ -27,20 +26,28 @@ import time
 
 import cases
 import generate
-from normal import Normal, difference, is_loose, parse, short, wordless
-from servers import Pair
+from normal import Normal, Row, difference, is_loose, parse, wordless
+from servers import LAST_NAME, Pair
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMESPACE = "@ns@"
 MISSING = "missing"
+WHOLE = "WHOLE "
 # A pair of servers is replaced after this, before the Go server compacts its etcd.
 PAIR_SECONDS = 240
 SHRUNK_KINDS = 200
+SENT = ("method", "path", "headers", "body")
+WATCH = re.compile(r"[?&]watch=(1|t|T|true|TRUE|True)?(&|$)|/watch/")
+WATCHES_AT_ONCE = 24
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 ROWS_SHOWN = 8
 
 
 class Deliberate:
-    """The differences that are meant: METHOD and path, row, and a reason, each a line."""
+    """The differences that are meant: METHOD and path, row, and a reason, each a line.
+
+    A rule that begins with "WHOLE " is for the whole answer, if any row is as it says.
+    """
 
     def __init__(self, path):
         self.rules = []
@@ -52,15 +59,16 @@ class Deliberate:
                 parts = [part.strip() for part in line.split(" :: ")]
                 if len(parts) != 3 or not parts[2]:
                     sys.exit(f"{path}:{number}: want STEP :: ROW :: REASON")
-                self.rules.append((re.compile(parts[0]), re.compile(parts[1])))
+                row = parts[1].removeprefix(WHOLE)
+                self.rules.append((re.compile(parts[0]), re.compile(row), row != parts[1]))
 
     def left(self, step, rows):
-        """The rows that no rule covers; a rule for the status covers the whole step."""
+        """The rows that no rule covers."""
         request = f"{step['method']} {step['path']} {json.dumps(step.get('headers') or {})}"
-        covers = [row for place, row in self.rules if place.search(request)]
-        if any(rule.search(row) for rule in covers for row in rows if row.startswith("status")):
+        covers = [(row, whole) for place, row, whole in self.rules if place.search(request)]
+        if any(whole and rule.search(row) for rule, whole in covers for row in rows):
             return []
-        return [row for row in rows if not any(rule.search(row) for rule in covers)]
+        return [row for row in rows if not any(rule.search(row) for rule, _ in covers)]
 
 
 def dig(value, path):
@@ -73,7 +81,9 @@ def fill(value, seen):
     """Puts values of earlier answers in; what an answer did not have is a fixed word."""
     def take(match):
         try:
-            return str(dig(seen[match.group(1)], match.group(2)))
+            body, headers = seen[match.group(1)]
+            path = match.group(2)
+            return headers[path[1:]] if path.startswith("@") else str(dig(body, path))
         except (KeyError, IndexError, TypeError):
             return MISSING
     if isinstance(value, str):
@@ -88,16 +98,70 @@ def named(steps, namespace):
 
 
 def answers(server, steps):
-    seen, out = {}, []
+    """What a server says to each step: status, headers and body."""
+    seen, live, out = {}, {}, {}
+
+    def take(step, answer):
+        status, headers, raw = answer
+        body = parse(raw, headers.get("content-type", ""))
+        if step.get("live"):
+            body = events_of(body)
+        seen[step["id"]] = body, headers
+        out[step["id"]] = status, headers, seen[step["id"]][0]
+
+    for group in together(steps):
+        filled = [fill({key: step[key] for key in SENT if key in step}, seen) for step in group]
+        if group[0].get("live"):
+            live[group[0]["id"]] = group[0], server.follow(filled[0])
+        elif len(group) == 1:
+            take(group[0], server.send(filled[0]))
+        else:
+            with concurrent.futures.ThreadPoolExecutor(WATCHES_AT_ONCE) as pool:
+                for step, answer in zip(group, pool.map(server.send_alone, filled)):
+                    take(step, answer)
+    if live:
+        server.send(last_words(steps))
+        for step, follower in live.values():
+            take(step, follower.end())
+    return [out[step["id"]] for step in steps]
+
+
+def events_of(body):
+    """The events of a watch, without the bookmarks that Go sends at times of its own."""
+    body = [body] if isinstance(body, dict) and "object" in body else body
+    if not isinstance(body, list):
+        return body
+    return [event for event in body if event.get("type") != "BOOKMARK" or INITIAL_EVENTS_END in json.dumps(event)]
+
+
+def together(steps):
+    """The steps one by one, but watches that follow one another at once: each takes its whole time."""
+    group = []
     for step in steps:
-        parts = {key: step[key] for key in ("method", "path", "headers", "body") if key in step}
-        try:
-            status, headers, raw = server.send(fill(parts, seen))
-        except (OSError, http.client.HTTPException) as error:
-            status, headers, raw = type(error).__name__, {}, b""
-        seen[step["id"]] = parse(raw)
-        out.append((status, headers, seen[step["id"]]))
-    return out
+        watches = WATCH.search(step["path"]) and step["method"] == "GET" and not step.get("live")
+        if group and not (watches and WATCH.search(group[-1]["path"]) and not refers(step, group)):
+            yield group
+            group = []
+        group.append(step)
+        if not watches:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def refers(step, group):
+    return any("${%s:" % other["id"] in json.dumps(step) for other in group)
+
+
+def last_words(steps):
+    """The creation of the object that ends the watches that are open: it is in all their selections."""
+    path = next(step["path"] for step in steps if step.get("live")).split("?")[0]
+    version = path.split("/")[3]
+    spec = {"msg": "end"} if version == "v1" else {"image": "end", "config": {"msg": "end"}}
+    metadata = {"name": LAST_NAME, "labels": {"app": "web", "tier": "front"}}
+    return {"method": "POST", "path": path, "body": {
+        "apiVersion": f"{generate.GROUP}/{version}", "kind": "Foo", "metadata": metadata, "spec": spec}}
 
 
 class Comparison:
@@ -137,11 +201,11 @@ class Comparison:
 def rows_of(step, want, got, want_side, got_side):
     rows = []
     if want[0] != got[0]:
-        rows.append(f"status: want {want[0]}, got {got[0]}")
+        rows.append(Row("status", want[0], got[0]))
     for name in sorted(set(want[1]) | set(got[1])):
-        if name not in step.get("ignoreHeaders", ()) and want[1].get(name) != got[1].get(name):
-            rows.append(
-                f"header {name}: want {short(want[1].get(name))}, got {short(got[1].get(name))}")
+        one, other = want_side.header(name, want[1].get(name)), got_side.header(name, got[1].get(name))
+        if name not in step.get("ignoreHeaders", ()) and one != other:
+            rows.append(Row(f"header {name}", one, other))
     want_body, got_body = want_side.body(want[2]), got_side.body(got[2])
     if is_loose(want[2]):
         want_body, got_body = wordless(want_body), wordless(got_body)
@@ -152,7 +216,8 @@ def kind_of(step, rows):
     """What a difference is like, for counting: the request's shape and the first row's."""
     path = re.sub(r"/namespaces/[^/?]+", "", step["path"].split("?")[0])
     path = re.sub(r"/foos/[^/]+", "/foos/X", path.replace("/v1/", "/v/").replace("/v2/", "/v/"))
-    row = rows[0] if rows[0].startswith("status") else re.sub(r"[0-9]+", "N", rows[0])
+    row = rows[0].short
+    row = row if row.startswith("status") else re.sub(r"[0-9]+", "N", row)
     return f"{step['method']} {path} {row[:160]}"
 
 
@@ -197,7 +262,7 @@ class Report:
         for step, rows in found:
             print(f"DIFF {name} / {step['id']}   {step['method']} {step['path']}")
             for row in rows[:ROWS_SHOWN]:
-                print("     " + row)
+                print("     " + row.short)
         if shrink:
             steps = named(steps, f"c-{name}")
             scenario = {"name": name, "about": "found by compare.py", "steps": steps}

@@ -10,15 +10,20 @@ import json
 import os
 import re
 
+import wire
+
 KEPT_HEADERS = ("content-type", "warning", "retry-after", "allow", "content-encoding", "vary",
-                "cache-control", "location")
+                "cache-control", "location", "etag", "last-modified", "audit-id", "x-content-type-options",
+                "accept-ranges", "www-authenticate")
+# Of these only the presence is compared, and whether an ETag is one that was seen before.
+OWN_HEADERS = ("last-modified", "audit-id")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 AGE = re.compile(r"^(\d+[smhdy])+$|^<unknown>$|^<invalid>$")
 # A message that quotes the internals of Go is not compared.
 LOOSE = re.compile(
     r"Go struct|Go value|json:|yaml:|invalid character|unexpected end of JSON|\(\*?\w+\.\w+\)"
-    r"|in scheme \"|strconv|\[\]string|AdditionalErrorMsg|Invalid value: \"\{")
+    r"|proto: \w+: (?:illegal tag|wiretype end)|in scheme \"|strconv|\[\]string|AdditionalErrorMsg|Invalid value: \"\{")
 # What a server says about itself.
 OWN = ("serverAddress", "gitVersion", "goVersion", "platform", "gitCommit", "buildDate",
        "compiler", "gitTreeState")
@@ -28,8 +33,10 @@ SHOWN_BEFORE = 60
 SHOWN_CHARACTERS = 300
 
 
-def parse(raw):
-    """A body as JSON, as a list of JSON where it is a stream, else as text."""
+def parse(raw, content_type=""):
+    """A body as JSON, as a list of JSON where it is a stream, as what its protocol buffers say, else as text."""
+    if content_type.startswith(wire.MEDIA_TYPE):
+        return wire.parse(raw, content_type)
     text = raw.decode("utf-8", "replace")
     try:
         return json.loads(text)
@@ -39,6 +46,16 @@ def parse(raw):
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     except ValueError:
         return text
+
+
+# Managed fields in YAML: their heading, and the items at the same indentation.
+OWNERS = re.compile(r"(?m)^( *)managedFields:\n((?:\1(?:- |  ).*\n)+)")
+
+
+def in_one_order(match):
+    margin, items = match.group(1), match.group(2)
+    items = re.split(rf"(?m)^(?={margin}- )", items)
+    return f"{margin}managedFields:\n" + "".join(sorted(items))
 
 
 class Normal:
@@ -57,7 +74,7 @@ class Normal:
         text = TIME.sub("<time>", UUID.sub(lambda m: self.token("uid", m.group(0)), text))
         for version, name in sorted(self.tokens.get("rv", {}).items(), key=lambda kv: -len(kv[0])):
             # A short number may be anything, unless it stands alone in parentheses.
-            around = r"(?<![\w.<:])%s(?![\w.>])" if len(version) >= 2 else r"(?<=\()%s(?=\))"
+            around = r"(?<![\w.<:])%s(?![\w.>])(?!: Not Acceptable)" if len(version) >= 2 else r"(?<=\()%s(?=\))"
             text = re.sub(around % re.escape(version), name, text)
         return REACHED.sub(lambda m: (m.group(1) or m.group(2)) + "<reached>", text)
 
@@ -66,7 +83,13 @@ class Normal:
         text = re.sub(r'(?<=resourceVersion: ")\d+(?=")', lambda m: self.token("rv", m.group()), text)
         text = re.sub(r"(?m)^( *(?:serverAddress|output): ).*", r"\1<own>", text)
         text = re.sub(r"(?m)^( *- )(?:\d+[smhdy])+$", r"\1<age>", text)
+        text = OWNERS.sub(in_one_order, text)
         return self.text(re.sub(r"(?m)^( *continue: ).*(?:\n +[\w=-]+)*$", r"\1<continue>", text))
+
+    def header(self, name, value):
+        if value is None or name not in OWN_HEADERS + ("etag",):
+            return value
+        return self.token("etag", value) if name == "etag" else f"<{name}>"
 
     def body(self, value):
         """A whole answer."""
@@ -155,34 +178,51 @@ def wordless(value):
     return [wordless(item) for item in value] if isinstance(value, list) else value
 
 
+class Row(str):
+    """A difference as a line: whole for the rules, `short` for people."""
+
+    def __new__(cls, at, want, got):
+        row = super().__new__(cls, f"{at}: want {text_of(want)}, got {text_of(got)}")
+        row.short = cls.shortened(at, want, got)
+        return row
+
+    @staticmethod
+    def shortened(at, want, got):
+        if isinstance(want, str) and isinstance(got, str):
+            # Of long texts that begin alike only what differs is worth a line.
+            begin = max(len(os.path.commonprefix([want, got])) - SHOWN_BEFORE, 0)
+            want, got = want[begin:], got[begin:]
+        return f"{at}: want {short(want)}, got {short(got)}"
+
+
+class Nothing:
+    """Stands where a value is missing."""
+
+
+def text_of(value):
+    return "nothing" if value is Nothing else json.dumps(value, ensure_ascii=False)
+
+
 def difference(want, got, at="body"):
     """The places where two values differ, a line each."""
     if type(want) is not type(got):
-        return [f"{at}: want {short(want)}, got {short(got)}"]
+        return [Row(at, want, got)]
     if isinstance(want, dict):
         rows = []
         for key in sorted(set(want) | set(got)):
-            if key not in got:
-                rows.append(f"{at}.{key}: missing, want {short(want[key])}")
-            elif key not in want:
-                rows.append(f"{at}.{key}: unexpected {short(got[key])}")
-            else:
+            if key in got and key in want:
                 rows += difference(want[key], got[key], f"{at}.{key}")
+            else:
+                rows.append(Row(f"{at}.{key}", want.get(key, Nothing), got.get(key, Nothing)))
         return rows
     if isinstance(want, list):
-        rows = [] if len(want) == len(got) else [f"{at}: want {len(want)} items, got {len(got)}"]
+        rows = [] if len(want) == len(got) else [Row(f"{at} items", len(want), len(got))]
         for index, (one, other) in enumerate(zip(want, got)):
             rows += difference(one, other, f"{at}[{index}]")
         return rows
-    if want == got:
-        return []
-    if isinstance(want, str):
-        # Of long texts that begin alike only what differs is worth a line.
-        begin = max(len(os.path.commonprefix([want, got])) - SHOWN_BEFORE, 0)
-        want, got = want[begin:], got[begin:]
-    return [f"{at}: want {short(want)}, got {short(got)}"]
+    return [] if want == got else [Row(at, want, got)]
 
 
 def short(value):
-    text = json.dumps(value, ensure_ascii=False)
+    text = text_of(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

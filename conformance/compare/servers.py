@@ -1,7 +1,9 @@
 """The two servers that are compared: started fresh, and ended by their own process ids."""
+import gzip
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -9,12 +11,30 @@ import subprocess
 import tempfile
 import time
 
+import wire
 from normal import KEPT_HEADERS
 
 READY_SECONDS = 60
 ANSWER_SECONDS = 40
 END_SECONDS = 10
 SETTLE_SECONDS = 0.02
+READ_BYTES = 65536
+# The object that ends the watches of a sequence that are open.
+LAST_NAME = "zz-last"
+REPEATED = re.compile(r"@([^@]+?)\*(\d+)@")
+
+
+def body_of(step):
+    """The bytes of a step's body, and the headers that say what they are."""
+    body = step.get("body")
+    if body is None:
+        return None, {}
+    if isinstance(body, dict) and "$protobuf" in body:
+        return wire.body(body["$protobuf"], body.get("damage")), {}
+    headers = {}
+    if not isinstance(body, str):
+        body, headers = json.dumps(body), {"Content-Type": "application/json"}
+    return REPEATED.sub(lambda match: match.group(1) * int(match.group(2)), body).encode(), headers
 
 
 def free_port():
@@ -59,38 +79,54 @@ class Server:
         raise RuntimeError(f"{self.name} is not ready after {READY_SECONDS} s")
 
     def send(self, step):
-        """Sends a step; status, kept headers and body come back."""
-        body, headers = step.get("body"), {}
+        """Sends a step; status, kept headers and body come back, or the name of what went wrong."""
+        try:
+            return self.sent(step)
+        except (OSError, http.client.HTTPException) as error:
+            return type(error).__name__, {}, b""
+
+    def sent(self, step):
+        body, headers = body_of(step)
         if "resourceVersion=" in step["path"]:
             # A read that takes what is at hand may miss the last write; both servers say so.
             time.sleep(SETTLE_SECONDS)
-        if body is not None and not isinstance(body, str):
-            body = json.dumps(body)
-            headers["Content-Type"] = "application/json"
-        headers.update(step.get("headers") or {})
-        body = body.encode() if body is not None else None
+        headers.update({name: text_of(value) for name, value in (step.get("headers") or {}).items()})
         for last in (False, True):
             fresh = self.connection is None
             if fresh:
-                self.connection = http.client.HTTPSConnection(
-                    "127.0.0.1", self.port, timeout=ANSWER_SECONDS, context=self.context)
+                self.connection = self.connect()
             try:
                 self.connection.request(step["method"], step["path"], body, headers)
                 response = self.connection.getresponse()
                 raw = response.read()
                 break
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as error:
                 self.close()
                 # A kept connection may have been closed by the server in the meantime.
-                if last or fresh:
+                if last or fresh or isinstance(error, TimeoutError):
                     raise
-        kept = {k.lower(): v for k, v in response.getheaders() if k.lower() in KEPT_HEADERS}
-        warnings = response.headers.get_all("Warning")
-        if warnings:
-            kept["warning"] = sorted(warnings)
         if response.will_close:
             self.close()
-        return response.status, kept, raw
+        if response.headers.get("Content-Encoding") == "gzip":
+            raw = gzip.decompress(raw)
+        return response.status, kept(response), raw
+
+    def connect(self):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS, context=self.context)
+
+    def send_alone(self, step):
+        """The same on a connection of its own."""
+        other = Server.__new__(Server)
+        other.port, other.context, other.connection = self.port, self.context, None
+        try:
+            return other.send(step)
+        finally:
+            other.close()
+
+    def follow(self, step):
+        """Opens a watch, which is read while other steps are sent."""
+        time.sleep(SETTLE_SECONDS)
+        return Follower(self.connect(), step)
 
     def close(self):
         if self.connection is not None:
@@ -108,6 +144,61 @@ class Server:
                 process.kill()
                 process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Follower:
+    """A watch that is open."""
+
+    def __init__(self, connection, step):
+        self.connection, self.failed = connection, None
+        try:
+            connection.request("GET", step["path"], None, step.get("headers") or {})
+            self.response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            self.failed = type(error).__name__
+
+    def end(self):
+        """Reads to the object that ends it, or to the end of what is no watch."""
+        if self.failed:
+            return self.failed, {}, b""
+        raw, last = b"", LAST_NAME.encode()
+        try:
+            while last not in raw:
+                more = self.response.read1(READ_BYTES)
+                if not more:
+                    break
+                raw += more
+        except (OSError, http.client.HTTPException) as error:
+            raw += type(error).__name__.encode()
+        self.connection.close()
+        return self.response.status, kept(self.response), before(raw, last, self.response.headers)
+
+
+def before(raw, last, headers):
+    """The events before the last, which is not compared."""
+    if last not in raw:
+        return raw
+    if not headers.get("Content-Type", "").startswith(wire.MEDIA_TYPE):
+        return raw[:raw.rfind(b"\n", 0, raw.index(last)) + 1]
+    at = 0
+    while True:
+        size = 4 + int.from_bytes(raw[at:at + 4], "big")
+        if last in raw[at:at + size]:
+            return raw[:at]
+        at += size
+
+
+def text_of(value):
+    """A header's value: repetitions made, and as bytes where it is not ASCII."""
+    return REPEATED.sub(lambda match: match.group(1) * int(match.group(2)), value).encode()
+
+
+def kept(response):
+    out = {name.lower(): value for name, value in response.getheaders() if name.lower() in KEPT_HEADERS}
+    warnings = response.headers.get_all("Warning")
+    if warnings:
+        out["warning"] = sorted(warnings)
+    return out
 
 
 class Pair:

@@ -2,9 +2,11 @@
 //
 //     node rounds.mjs --server URL [--token T] [--ca FILE] [--namespace NS]
 //
-// Prints a line per round and exits with 1 if one failed. This client has no call for
+// Prints a line per round and exits with 1 if one failed. RESTART in the environment is a command that
+// restarts the server, for the round that goes across a restart. This client has no call for
 // foos/config and foos/base64; the other clients cover those.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import * as k8s from '@kubernetes/client-node';
 
@@ -201,6 +203,56 @@ const rounds = {
     await refused(400, 'BadRequest', () => list({ fields: 'spec.image=x' }));
   },
 };
+
+/** Waits until something holds, as far as the client's patience goes. */
+async function until(holds, what) {
+  const end = Date.now() + TIMEOUT_MS;
+  while (!holds()) {
+    if (Date.now() > end) assert.fail(what());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** An informer ends up with what there is, and tells of each change to an object once and in order. */
+async function acrossARestart() {
+  await createMany(2);
+  const informer = k8s.makeInformer(config, foosPath, () => list());
+  const told = {};
+  for (const type of ['add', 'update', 'delete']) {
+    informer.on(type, (foo) => (told[foo.metadata.name] ??= []).push([type, Number(foo.metadata.resourceVersion)]));
+  }
+  let stopped = false;
+  informer.on('error', () => setTimeout(() => stopped || informer.start().catch(() => {}), 200));
+  await informer.start();
+  try {
+    await patch('f0', { spec: { image: 'before' } });
+    // The informer lives on the same thread: it sees the connection break when the server is back.
+    const { status, stderr } = spawnSync('sh', ['-c', process.env.RESTART]);
+    assert.equal(status, 0, String(stderr));
+    await patch('f0', { spec: { image: 'after' } });
+    await objects.delete(part('f1', {}));
+    await objects.create(fooV2('f2'));
+    const image = () => informer.get('f0', namespace)?.spec.image;
+    const holds = () => informer.list(namespace).map((foo) => foo.metadata.name).sort().join(' ');
+    await until(() => holds() === 'f0 f2' && image() === 'after', () => `it holds ${holds()}, f0 is ${image()}`);
+    for (const [name, events] of Object.entries(told)) {
+      const changes = events.filter(([type, version], i) => i === 0 || version !== events[i - 1][1] || type === 'delete');
+      const versions = changes.map(([, version]) => version);
+      const types = changes.map(([type]) => type).join(' ');
+      assert.deepEqual(versions, versions.toSorted((a, b) => a - b), `${name}: ${types}`);
+      assert.match(types, name === 'f1' ? /^add( update)* delete$/ : /^add( update)*$/, `${name}: ${types}`);
+    }
+  } finally {
+    stopped = true;
+    await informer.stop();
+  }
+}
+
+if (process.env.RESTART) {
+  rounds.across_a_restart = acrossARestart;
+} else {
+  console.log('skip node across_a_restart: RESTART names no command that restarts the server');
+}
 
 let failed = 0;
 for (const [name, round] of Object.entries(rounds)) {

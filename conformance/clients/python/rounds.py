@@ -2,19 +2,24 @@
 
     rounds.py --server URL [--token T] [--ca FILE] [--namespace NS]
 
-Prints a line per round and exits with 1 if one failed.
+Prints a line per round and exits with 1 if one failed. RESTART in the environment is a command that
+restarts the server, for the round that goes across a restart.
 """
 import argparse
 import base64
+import os
 import random
+import subprocess
 import sys
 import threading
+import time
 import traceback
 import warnings
 
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError
+from urllib3.exceptions import HTTPError
 
 GROUP = "hello.zeng.dev"
 TIMEOUT_SECONDS = 30
@@ -204,6 +209,61 @@ def errors(env):
     refused(400, "BadRequest", lambda: env.list(field_selector="spec.image=x"))
 
 
+class Following(threading.Thread):
+    """Follows the foos as a controller does: after an interruption from where it was, or from a new list."""
+
+    def __init__(self, env):
+        super().__init__(daemon=True)
+        self.env, self.seen, self.failed, self.stopped = env, [], None, threading.Event()
+        self.revision = env.list().metadata.resourceVersion
+
+    def run(self):
+        while not self.stopped.is_set():
+            try:
+                self.follow()
+            except (HTTPError, OSError):
+                time.sleep(0.2)
+            except DynamicApiError as error:
+                if error.status in (429, 500, 503):
+                    time.sleep(0.2)
+                    continue
+                self.failed = error
+                return
+
+    def follow(self):
+        for event in self.env.foos().watch(namespace=self.env.namespace, resource_version=self.revision, timeout=5):
+            meta = event["raw_object"]["metadata"]
+            self.revision = meta["resourceVersion"]
+            self.seen.append((event["type"], meta["name"], int(self.revision)))
+            if self.stopped.is_set():
+                return
+
+    def has_seen(self, count):
+        until = time.monotonic() + TIMEOUT_SECONDS
+        while len(self.seen) < count and not self.failed and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def across_a_restart(env):
+    create_many(env, 2)
+    follower = Following(env)
+    follower.start()
+    env.patch("f0", {"spec": {"image": "before"}}, MERGE)
+    follower.has_seen(1)
+    subprocess.run(["sh", "-c", os.environ["RESTART"]], check=True)
+    env.patch("f0", {"spec": {"image": "after"}}, MERGE)
+    env.foos().delete(name="f1", namespace=env.namespace)
+    env.create(foo_v2("f2"))
+    follower.has_seen(4)
+    follower.stopped.set()
+    if follower.failed:
+        raise follower.failed
+    expect("events", [event[:2] for event in follower.seen],
+           [("MODIFIED", "f0"), ("MODIFIED", "f0"), ("DELETED", "f1"), ("ADDED", "f2")])
+    revisions = [event[2] for event in follower.seen]
+    expect("the order of revisions", revisions, sorted(set(revisions)))
+
+
 ROUNDS = (discovery, create, page, select, watch, update, patch, apply, subresources, delete, errors)
 
 
@@ -216,8 +276,12 @@ def main():
     options = parser.parse_args()
     if not options.ca:
         warnings.filterwarnings("ignore", message="Unverified HTTPS request")
-    env, failed = Env(options), 0
-    for one in ROUNDS:
+    env, failed, rounds = Env(options), 0, ROUNDS
+    if os.environ.get("RESTART"):
+        rounds += (across_a_restart,)
+    else:
+        print("skip python across_a_restart: RESTART names no command that restarts the server")
+    for one in rounds:
         try:
             env.clear()
             one(env)
