@@ -22,6 +22,7 @@ REQUEST_SECONDS=10
 WORKERS=4
 export PYTHONDONTWRITEBYTECODE=1
 cd "$(dirname "$0")" || exit 1
+HERE=$PWD
 FAILED=0
 
 if [ -n "$WANT" ]; then
@@ -32,11 +33,11 @@ fi
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 for version in v1 v2; do
-  SCHEMATHESIS_HOOKS=hooks "$BIN/st" run "$URL/openapi/v3/apis/hello.zeng.dev/$version" --url "$URL" \
+  (cd "$WORK" && SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$HERE "$BIN/st" run "$URL/openapi/v3/apis/hello.zeng.dev/$version" --url "$URL" \
     --tls-verify false --no-color --checks not_a_server_error --phases fuzzing --warnings off \
     --exclude-path-regex '/watch/' --max-examples "$EXAMPLES" --max-time "$SECONDS_MAX" \
     --request-timeout "$REQUEST_SECONDS" --workers "$WORKERS" --seed "$SEED" \
-    --generation-database none >"$WORK/log" 2>&1
+    --generation-database none) >"$WORK/log" 2>&1
   CODE=$?
   if [ "$CODE" -ne 0 ]; then
     FAILED=1

@@ -179,6 +179,19 @@ pub(crate) const JSON: &[&str] = &[
     r#" [1 , 2 ] "#,
 ];
 
+/// CBOR in hexadecimal digits.
+pub(crate) const CBOR: &[&str] = &[
+    "d9d9f7a44a61706956657273696f6e427632446b696e6443466f6f486d65746164617461a2446e616d654161466c61\
+     62656c73a04473706563a1416e880120fb4004000000000000fb4072c40000000000fb3ff199999999999af6f51a00\
+     0f4240",
+    "a36161d6427eff6162c1fb41d452d9ec2000006163c074323031332d30332d32315432303a30343a30305a",
+    "bf61619f01f93800ffff",
+    "7f61616262639f",
+    "5f41614162ff",
+    "1b7fffffffffffffff",
+    "3b7fffffffffffffff",
+];
+
 /// YAML.
 pub(crate) const YAML: &[&str] = &[
     "apiVersion: fuzz.example/v1\nkind: Thing\nmetadata:\n  name: a\n  labels: {a: b}\nspec:\n  - 1\n  - 'two'\n",

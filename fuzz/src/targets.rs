@@ -26,6 +26,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "json", run: formats::json, seeds: seeds::JSON },
     Target { name: "yaml", run: formats::yaml, seeds: seeds::YAML },
+    Target { name: "cbor", run: formats::cbor, seeds: seeds::CBOR },
     Target { name: "label_selector", run: selecting::labels, seeds: seeds::LABELS },
     Target { name: "field_selector", run: selecting::fields, seeds: seeds::FIELDS },
     Target { name: "continue_token", run: selecting::token, seeds: seeds::TOKENS_OF_PAGES },

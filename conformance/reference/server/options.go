@@ -53,6 +53,7 @@ func (o *Options) Flags() (sections cliflag.NamedFlagSets) {
 	o.Etcd.AddFlags(sections.FlagSet("Etcd"))
 	o.Authentication.AddFlags(sections.FlagSet("apiserver authentication"))
 	o.Authorization.AddFlags(sections.FlagSet("apiserver authorization"))
+	utilfeature.DefaultMutableFeatureGate.AddFlag(sections.FlagSet("features"))
 	logging := flag.NewFlagSet("logging", flag.ContinueOnError)
 	klog.InitFlags(logging)
 	sections.FlagSet("logging").AddGoFlagSet(logging)

@@ -4,6 +4,7 @@
 //! Kubernetes has for names, labels, selectors, patches and formats. The crate `pintle` serves
 //! them; most users depend on that one and find what they need re-exported there.
 
+pub mod cbor;
 #[cfg(feature = "cel")]
 mod cel;
 #[cfg(not(feature = "cel"))]

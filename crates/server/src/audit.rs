@@ -23,7 +23,7 @@ use http_body_util::BodyExt;
 use log::Log;
 use outlet::{Outlet, Sink};
 use pintle_meta::protobuf::{LazyCodec, envelope};
-use pintle_meta::{User, yaml};
+use pintle_meta::{User, cbor, yaml};
 use policy::{Extent, Level, Policy, Stage};
 use serde_json::{Map, Value, json};
 use shown::document;
@@ -210,6 +210,8 @@ impl Record {
         let object = if media.starts_with("application/vnd.kubernetes.protobuf") {
             let opened = envelope::open(body).ok();
             opened.and_then(|opened| codec.codec().ok()?.read(opened.raw).ok())
+        } else if media.contains("cbor") {
+            cbor::decode(body).ok()
         } else if media.contains("yaml") {
             yaml::decode(body).ok().map(|parsed| parsed.value)
         } else {

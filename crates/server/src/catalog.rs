@@ -18,6 +18,8 @@ pub(crate) struct Catalog {
     /// Whether callers must say who they are. The OpenAPI documents then name the bearer token and
     /// the 401 of every operation, as those of a Go server with authentication do.
     pub authenticated: bool,
+    /// Whether the resources are served in CBOR too.
+    pub cbor: bool,
     /// The groups, in the order in which they are listed.
     pub groups: Vec<Group>,
 }

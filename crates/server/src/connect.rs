@@ -322,7 +322,7 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let query = query_pairs(parts.uri.query());
-    let plain = negotiate::plain(&parts.headers, &query);
+    let plain = negotiate::plain(&parts.headers, &query, shared.cbor);
     let nothing = (None, Bytes::new());
     let cx = Context::new(shared, found, asked, query.clone(), nothing, String::new(), plain);
     let (websockets, shutdown) = (shared.websockets.clone(), shared.shutdown.clone());

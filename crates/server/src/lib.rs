@@ -99,6 +99,8 @@ pub use options::AuthorizationMode;
 pub use options::AuthorizationOptions;
 pub use options::DelegationOptions;
 pub use options::EtcdOptions;
+pub use options::FeatureGate;
+pub use options::FeatureOptions;
 pub use options::LifecycleOptions;
 pub use options::Options;
 pub use options::ServingOptions;

@@ -16,6 +16,8 @@ pub(crate) enum Media {
     Json,
     Yaml,
     Protobuf,
+    /// Where the feature `CBORServingAndStorage` is on.
+    Cbor,
 }
 
 impl Media {
@@ -25,6 +27,7 @@ impl Media {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
             Self::Protobuf => PROTOBUF,
+            Self::Cbor => CBOR,
         }
     }
 
@@ -33,6 +36,7 @@ impl Media {
         match self {
             Self::Json | Self::Yaml => "application/json",
             Self::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
+            Self::Cbor => CBOR_SEQUENCE,
         }
     }
 }
@@ -62,12 +66,11 @@ pub(crate) struct Offer<'a> {
     /// The kind and its form in protocol buffers, which not every kind has; none where it is known
     /// that there is one.
     pub kind: Option<(&'a str, &'a LazyCodec)>,
+    /// Whether CBOR is among the formats.
+    pub cbor: bool,
 }
 
 impl Offer<'_> {
-    /// What every path can answer with, as a status comes in every format.
-    pub(crate) const PLAIN: Self = Self { transforms: Transforms::None, kind: None };
-
     fn has_protobuf(&self) -> bool {
         let Some((kind, codec)) = self.kind else { return true };
         if let Some(why) = codec.complaint() {
@@ -97,7 +100,7 @@ impl Format {
         match self.media {
             Media::Json => !self.pretty,
             Media::Yaml => false,
-            Media::Protobuf => true,
+            Media::Protobuf | Media::Cbor => true,
         }
     }
 
@@ -109,49 +112,67 @@ impl Format {
 
 /// The media type of protocol buffers.
 pub(crate) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+/// The media type of CBOR.
+pub(crate) const CBOR: &str = "application/cbor";
+/// The media type of a watch in CBOR, which has no stream of its own.
+pub(crate) const CBOR_SEQUENCE: &str = "application/cbor-seq";
 const ROUTE_TYPES: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
-const ROUTE_MESSAGE: &str = "406: Not Acceptable\n\nAvailable representations: application/json, \
-    application/yaml, application/vnd.kubernetes.protobuf";
 /// What a path that may be watched has to offer besides.
 const STREAMS: &str =
     ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
-const HANDLER_MESSAGE: &str = "only the following media types are accepted: application/json, \
-    application/yaml, application/vnd.kubernetes.protobuf";
 /// More clauses than this are not looked at.
 const ACCEPT_CLAUSES_MAX: usize = 64;
 
+/// The formats of bodies and answers, as messages list them.
+pub(crate) fn types(cbor: bool) -> &'static str {
+    match cbor {
+        false => "application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        true => {
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf, \
+             application/cbor"
+        }
+    }
+}
+
 /// Whether a body is a patch by its media type.
-pub(crate) fn is_patch(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/json-patch+json"
-            | "application/merge-patch+json"
-            | "application/strategic-merge-patch+json"
-            | "application/apply-patch+yaml"
-    )
+pub(crate) fn is_patch(media_type: &str, cbor: bool) -> bool {
+    (cbor && media_type == "application/apply-patch+cbor")
+        || matches!(
+            media_type,
+            "application/json-patch+json"
+                | "application/merge-patch+json"
+                | "application/strategic-merge-patch+json"
+                | "application/apply-patch+yaml"
+        )
 }
 
 /// Refuses what the router refuses: a body of which no media type is that of a patch, and an answer
 /// of which no media type is one that any handler serves.
-pub(crate) fn route(headers: &HeaderMap, verb: &str) -> Result<(), Status> {
+pub(crate) fn route(headers: &HeaderMap, verb: &str, cbor: bool) -> Result<(), Status> {
     if verb == "patch" {
         let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let mut types = sent.unwrap_or_default().split(',');
-        if !types.any(|one| is_patch(one.split(';').next().unwrap_or_default().trim())) {
+        if !types.any(|one| is_patch(one.split(';').next().unwrap_or_default().trim(), cbor)) {
             let refused = Status::unsupported_media_type("415: Unsupported Media Type");
             return Err(refused.with_empty_details());
         }
     }
     let Some(accept) = accept(headers) else { return Ok(()) };
+    let streams = matches!(verb, "list" | "watch");
     let known = |clause: &str| {
         let media = clause.split(';').next().unwrap_or_default().trim();
-        media == "*/*" || ROUTE_TYPES.contains(&media)
+        media == "*/*"
+            || ROUTE_TYPES.contains(&media)
+            || (cbor && (media == CBOR || (streams && media == CBOR_SEQUENCE)))
     };
     if accept.split(',').take(ACCEPT_CLAUSES_MAX).any(known) {
         return Ok(());
     }
-    let streams = matches!(verb, "list" | "watch");
-    let message = format!("{ROUTE_MESSAGE}{}", if streams { STREAMS } else { "" });
+    let mut message = format!("406: Not Acceptable\n\nAvailable representations: {}", types(cbor));
+    if streams {
+        message.push_str(STREAMS);
+        message.push_str(if cbor { ", application/cbor-seq" } else { "" });
+    }
     Err(Status::not_acceptable(message).with_empty_details())
 }
 
@@ -169,10 +190,11 @@ pub(crate) fn route_json(headers: &HeaderMap) -> Result<(), Status> {
     Err(Status::not_acceptable(message).with_empty_details())
 }
 
-/// The format of errors, which are never transformed: the first one that can be had as it is.
-pub(crate) fn plain(headers: &HeaderMap, query: &[(String, String)]) -> Format {
-    let fallback = || Format { pretty: is_pretty(headers, query), ..Format::JSON };
-    format(headers, query, Offer::PLAIN).unwrap_or_else(|_| fallback())
+/// The format of errors, which are never transformed: the first one that can be had as it is. Where
+/// there is none it is JSON for people.
+pub(crate) fn plain(headers: &HeaderMap, query: &[(String, String)], cbor: bool) -> Format {
+    let offer = Offer { transforms: Transforms::None, kind: None, cbor };
+    format(headers, query, offer).unwrap_or(Format { pretty: true, ..Format::JSON })
 }
 
 fn is_pretty(headers: &HeaderMap, query: &[(String, String)]) -> bool {
@@ -198,10 +220,15 @@ pub(crate) fn format(
         Some((kind, _)) if clauses.iter().any(|c| c.media == PROTOBUF && !c.transforms) => {
             not_marshalable(kind)
         }
-        _ => Status::not_acceptable(HANDLER_MESSAGE),
+        _ => not_served(types(offer.cbor)),
     })?;
     format.pretty |= pretty;
     Ok(format)
+}
+
+/// 406: a handler serves other formats.
+pub(crate) fn not_served(types: &str) -> Status {
+    Status::not_acceptable(format!("only the following media types are accepted: {types}"))
 }
 
 /// 406: there are no protocol buffers of a kind.
@@ -262,6 +289,7 @@ impl<'a> Clause<'a> {
             "application/json" | "application/*" | "*/*" => Media::Json,
             "application/yaml" => Media::Yaml,
             PROTOBUF if offer.has_protobuf() => Media::Protobuf,
+            CBOR if offer.cbor => Media::Cbor,
             _ => return None,
         };
         let beta = self.version == "v1beta1";
@@ -271,7 +299,7 @@ impl<'a> Clause<'a> {
                 return None;
             }
             ("Table", "meta.k8s.io")
-                if transforms == Transforms::All && media != Media::Protobuf =>
+                if transforms == Transforms::All && matches!(media, Media::Json | Media::Yaml) =>
             {
                 Transform::Table
             }
@@ -288,18 +316,19 @@ mod tests {
     use super::*;
 
     fn check(accept: &str, want: Result<(Media, Transform), u16>) {
-        check_of(None, accept, want);
+        check_of(None, false, accept, want);
     }
 
     fn check_of(
         kind: Option<(&str, &LazyCodec)>,
+        cbor: bool,
         accept: &str,
         want: Result<(Media, Transform), u16>,
     ) {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
-        let offer = Offer { transforms: Transforms::All, kind };
-        let got = route(&headers, "list").and_then(|()| format(&headers, &[], offer));
+        let offer = Offer { transforms: Transforms::All, kind, cbor };
+        let got = route(&headers, "list", cbor).and_then(|()| format(&headers, &[], offer));
         let got = got.map(|f| (f.media, f.transform)).map_err(|status| status.code);
         assert_eq!(got, want, "{accept}");
     }
@@ -315,8 +344,8 @@ mod tests {
         let both = "application/vnd.kubernetes.protobuf,application/json";
         check(both, Ok((Media::Protobuf, Transform::None)));
         let kind = Some(("Pod", &LazyCodec::of::<k8s_openapi::api::core::v1::Pod>()));
-        check_of(kind, both, Ok((Media::Json, Transform::None)));
-        check_of(kind, "application/vnd.kubernetes.protobuf", Err(406));
+        check_of(kind, false, both, Ok((Media::Json, Transform::None)));
+        check_of(kind, false, "application/vnd.kubernetes.protobuf", Err(406));
         let partial =
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
         check(partial, Ok((Media::Protobuf, Transform::Partial)));
@@ -330,5 +359,14 @@ mod tests {
             Ok((Media::Json, Transform::None)),
         );
         check("application/json;as=Chair;v=v1;g=meta.k8s.io", Err(406));
+        check("application/cbor", Err(406));
+        check("application/cbor,application/json", Ok((Media::Json, Transform::None)));
+        let check = |accept: &str, want| check_of(None, true, accept, want);
+        check("application/cbor,application/json", Ok((Media::Cbor, Transform::None)));
+        check("application/cbor;stream=watch", Ok((Media::Cbor, Transform::None)));
+        check("application/cbor-seq", Err(406));
+        check("application/cbor;as=Table;v=v1;g=meta.k8s.io", Err(406));
+        let partial = "application/cbor;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+        check(partial, Ok((Media::Cbor, Transform::Partial)));
     }
 }

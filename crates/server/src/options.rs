@@ -10,6 +10,7 @@ mod authorization;
 mod delegation;
 pub(crate) mod duration;
 mod etcd;
+mod features;
 mod lifecycle;
 mod serving;
 mod storage;
@@ -34,6 +35,7 @@ pub use authorization::AuthorizationMode;
 pub use authorization::AuthorizationOptions;
 pub use delegation::DelegationOptions;
 pub use etcd::EtcdOptions;
+pub use features::{FeatureGate, FeatureOptions};
 pub use lifecycle::LifecycleOptions;
 pub use serving::ServingOptions;
 pub use storage::{StorageMediaType, StorageOptions};
@@ -153,6 +155,10 @@ pub struct Options {
     #[command(flatten)]
     pub lifecycle: LifecycleOptions,
 
+    /// What is an experiment.
+    #[command(flatten)]
+    pub features: FeatureOptions,
+
     /// Run the admission plugins
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
     #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
@@ -189,6 +195,7 @@ impl Default for Options {
             audit: AuditOptions::default(),
             lifecycle: LifecycleOptions::default(),
             delegation: DelegationOptions::default(),
+            features: FeatureOptions::default(),
             enable_admission: false,
             verbosity: 0,
         }

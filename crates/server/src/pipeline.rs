@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub strict_transport: Option<HeaderValue>,
     pub websockets: WebSockets,
     pub deletion: Deletion,
+    /// Whether CBOR is spoken.
+    pub cbor: bool,
     /// The paths that are not resources, sorted.
     pub paths: Vec<String>,
     /// What discovery calls this server's address.
@@ -115,10 +117,9 @@ async fn serve(
     let received = shared.clock.now();
     let (mut parts, body) = request.into_parts();
     let body = Unread::new(&parts, body);
-    let path = parts.uri.path();
-    let query = query_pairs(parts.uri.query());
+    let (path, query) = (parts.uri.path(), query_pairs(parts.uri.query()));
     let target = Target::of(path);
-    let format = negotiate::plain(&parts.headers, &query);
+    let format = negotiate::plain(&parts.headers, &query, false);
     let refuse = |status: Status| respond::status(&status, format);
     let verb = verb(&target, &parts.method, &query);
     let from = |parts| audit::sender(parts, audit_id, connection.peer, received);
@@ -261,8 +262,10 @@ async fn resource(
 }
 
 /// The format of errors, which are never transformed: the first one that can be had as it is.
+///
+/// What is answered before a resource is found comes in no format that is an experiment.
 fn plain_format(asked: &Asking) -> Format {
-    negotiate::plain(&asked.parts.headers, &asked.query)
+    negotiate::plain(&asked.parts.headers, &asked.query, false)
 }
 
 /// A table needs columns, which only objects of the kind have.
@@ -282,11 +285,12 @@ async fn resource_found(
     mut asked: Asking,
     record: &mut Option<Record>,
 ) -> Response<Body> {
-    let plain = plain_format(&asked);
+    let cbor = shared.cbor;
+    let plain = negotiate::plain(&asked.parts.headers, &asked.query, cbor);
     let kind = resource.wire_kind(version, at.subresource.as_deref());
-    let offer = Offer { transforms: transforms(&at), kind: Some(kind) };
+    let offer = Offer { transforms: transforms(&at), kind: Some(kind), cbor };
     let request = asked.request(at);
-    let format = match negotiate::route(&asked.parts.headers, asked.verb)
+    let format = match negotiate::route(&asked.parts.headers, asked.verb, cbor)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, offer))
     {
         Ok(format) => format,

@@ -73,6 +73,13 @@ impl List {
         }
     }
 
+    fn count(&self) -> usize {
+        match &self.entries {
+            Entries::Picked(entries) => entries.len(),
+            Entries::Shared(slice) => slice.alive().count(),
+        }
+    }
+
     /// The list in pieces, made one by one: memory does not grow with the list.
     ///
     /// # Errors
@@ -82,11 +89,13 @@ impl List {
         shape: Shape,
     ) -> Result<Box<dyn Iterator<Item = Bytes> + Send>, Status> {
         let mut head = Vec::with_capacity(PIECE_BYTES);
-        if shape.media == Media::Protobuf {
-            let length = self.protobuf_length(&shape)?;
-            shape.protobuf_list_head(&self.metadata(), length, &mut head);
-        } else {
-            shape.list_head(&self.metadata(), &mut head);
+        match shape.media {
+            Media::Protobuf => {
+                let length = self.protobuf_length(&shape)?;
+                shape.protobuf_list_head(&self.metadata(), length, &mut head);
+            }
+            Media::Cbor => shape.cbor_list_head(&self.metadata(), self.count(), &mut head),
+            Media::Json | Media::Yaml => shape.list_head(&self.metadata(), &mut head),
         }
         Ok(match self.entries {
             Entries::Picked(entries) => {

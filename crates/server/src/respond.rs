@@ -12,7 +12,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use pintle_meta::protobuf::{Codec, known};
-use pintle_meta::{Status, json, yaml};
+use pintle_meta::{Status, cbor, json, yaml};
 
 /// Makes the HTTP answer of a verb's result.
 ///
@@ -121,6 +121,7 @@ pub(crate) fn document(
             let value = serde_json::from_slice(&json).unwrap_or_default();
             yaml::encode(&value).into()
         }
+        Media::Cbor => cbor::from_json(&json).into(),
     };
     response(code, format.media.content_type(), Body::full(body))
 }

@@ -144,6 +144,7 @@ impl Server {
         if !problems.is_empty() {
             return Err(io::Error::other(problems.join("; ")));
         }
+        options.features.check(options.stored.media_type)?;
         let clock = Clock::system();
         let places = options.places(&self.name)?;
         let storage = options.storage_address()?;
@@ -232,12 +233,7 @@ impl Server {
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));
         let caches = caches(&resources);
-        let catalog = Arc::new(Catalog {
-            title: self.name,
-            version: "0.1".to_owned(),
-            authenticated: !options.insecure_allow_all,
-            groups: catalog::groups(&resources),
-        });
+        let catalog = Arc::new(catalog(self.name, options, &resources));
         let shutdown = started.shutdown;
         let lifecycle = &options.lifecycle;
         let health = Health {
@@ -275,10 +271,21 @@ impl Server {
             strict_transport: strict_transport(&lifecycle.strict_transport_security_directives),
             websockets: WebSockets::default(),
             deletion: Deletion::of(&options.stored),
+            cbor: options.features.cbor(),
             paths,
             address: started.address.to_string(),
         };
         (shared, Tasks { caches, bootstrap: access.bootstrap })
+    }
+}
+
+fn catalog(name: String, options: &Options, resources: &[Arc<Resource>]) -> Catalog {
+    Catalog {
+        title: name,
+        version: "0.1".to_owned(),
+        authenticated: !options.insecure_allow_all,
+        cbor: options.features.cbor(),
+        groups: catalog::groups(resources),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything is put together from bytes that the cache keeps; nothing is decoded here unless a
 //! version or a row is asked for the first time.
 
+mod cbor;
 pub(crate) mod protobuf;
 
 use crate::cache::Entry;
@@ -73,6 +74,9 @@ impl Shape {
             }
             return;
         }
+        if self.media == Media::Cbor {
+            return self.cbor_event(|json, out| json.event(event, entry, first, out), out);
+        }
         event_head(event, out);
         if self.is_table() {
             self.table_head(&metadata_of(entry), first, out);
@@ -91,6 +95,9 @@ impl Shape {
                 protobuf::document_event(codec, "BOOKMARK", object, out);
             }
             return;
+        }
+        if self.media == Media::Cbor {
+            return self.cbor_event(|json, out| json.bookmark(object, first, out), out);
         }
         event_head("BOOKMARK", out);
         let mut metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
@@ -129,6 +136,9 @@ impl Shape {
         if self.media == Media::Protobuf {
             let status = serde_json::to_value(status).unwrap_or_default();
             return protobuf::document_event(&known::STATUS_CODEC, "ERROR", &status, out);
+        }
+        if self.media == Media::Cbor {
+            return self.cbor_event(|json, out| json.error_event(status, out), out);
         }
         event_head("ERROR", out);
         // A status is text and numbers: it cannot fail to be written.
@@ -170,6 +180,9 @@ impl Shape {
         if self.media == Media::Protobuf {
             return self.protobuf_item(entry, out);
         }
+        if self.media == Media::Cbor {
+            return self.cbor_item(entry, out);
+        }
         match self.transform {
             Transform::Table => self.row(entry, out),
             Transform::Partial | Transform::PartialList => self.partial(entry, out),
@@ -182,7 +195,7 @@ impl Shape {
 
     /// What stands between two items.
     pub(crate) fn separator(&self) -> &'static [u8] {
-        if self.media == Media::Protobuf { b"" } else { b"," }
+        if matches!(self.media, Media::Protobuf | Media::Cbor) { b"" } else { b"," }
     }
 
     /// Writes the end of a list. Go leaves a list that it makes of another one unset where there is
@@ -190,6 +203,9 @@ impl Shape {
     pub(crate) fn list_tail(&self, is_empty: bool, out: &mut Vec<u8>) {
         if self.media == Media::Protobuf {
             return envelope::end(out);
+        }
+        if self.media == Media::Cbor {
+            return;
         }
         if is_empty && self.transform != Transform::None {
             out.pop();

@@ -18,7 +18,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use pintle_meta::Status;
+use pintle_meta::{Status, cbor};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -237,7 +237,8 @@ async fn send(
     let _ = tokio::time::timeout(FAREWELL_TIME, socket.close(None)).await;
 }
 
-/// Takes the next whole event off what has come: a line of JSON, or a message without its length.
+/// Takes the next whole event off what has come: a line of JSON, a message without its length, or a
+/// data item of CBOR.
 fn message(pending: &mut BytesMut, media: Media) -> Option<Message> {
     if media == Media::Protobuf {
         let (length, _) = pending.split_first_chunk()?;
@@ -246,6 +247,10 @@ fn message(pending: &mut BytesMut, media: Media) -> Option<Message> {
             return None;
         }
         pending.advance(4);
+        return Some(Message::Binary(pending.split_to(length).freeze()));
+    }
+    if media == Media::Cbor {
+        let length = cbor::first_length(pending)?;
         return Some(Message::Binary(pending.split_to(length).freeze()));
     }
     let end = pending.iter().position(|byte| *byte == b'\n')?;

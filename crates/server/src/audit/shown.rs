@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use pintle_meta::protobuf::{envelope, known};
-use pintle_meta::yaml;
+use pintle_meta::{cbor, yaml};
 use serde_json::Value;
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,6 +15,7 @@ pub(super) fn document(headers: &HeaderMap, bytes: &Bytes) -> Option<Value> {
     let media = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     match media.split(';').next().unwrap_or_default().trim() {
         "application/json" => serde_json::from_slice(bytes).ok(),
+        "application/cbor" => cbor::decode(bytes).ok(),
         "application/yaml" => yaml::decode(bytes).ok().map(|parsed| parsed.value),
         "application/vnd.kubernetes.protobuf" => {
             let opened = envelope::open(bytes).ok()?;

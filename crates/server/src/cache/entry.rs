@@ -9,7 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use pintle_meta::columns::Row;
 use pintle_meta::protobuf::envelope;
-use pintle_meta::{KindInfo, Object, yaml};
+use pintle_meta::{KindInfo, Object, cbor, yaml};
 use pintle_storage::Revision;
 use std::fmt;
 use std::ops::Deref;
@@ -128,6 +128,7 @@ pub(crate) fn decode(kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, C
     } else {
         let value: serde_json::Value = match bytes.first() {
             Some(b'{') => serde_json::from_slice(bytes).map_err(|e| corrupt(&e))?,
+            _ if cbor::is_cbor(bytes) => cbor::decode(bytes).map_err(|e| corrupt(&e))?,
             _ => yaml::decode(bytes).map_err(|e| corrupt(&e))?.value,
         };
         (version(value["apiVersion"].as_str().unwrap_or_default()), value)
@@ -176,6 +177,7 @@ impl Entry {
                     return yaml::encode(&value).into();
                 }
             }
+            StorageMediaType::Cbor => return cbor::from_json(self.bytes()).into(),
             StorageMediaType::Json | StorageMediaType::Protobuf => {}
         }
         let mut value = Vec::with_capacity(self.bytes().len() + 1);

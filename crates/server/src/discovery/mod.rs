@@ -13,7 +13,7 @@ pub(crate) mod etag;
 mod tests;
 
 use crate::catalog::{Catalog, Group};
-use crate::negotiate::PROTOBUF;
+use crate::negotiate::{self, PROTOBUF};
 use crate::shape::protobuf;
 use accept::Clause;
 use bytes::Bytes;
@@ -23,15 +23,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, USER_AGENT, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use pintle_meta::protobuf::known;
-use pintle_meta::{Status, yaml};
+use pintle_meta::{Status, cbor, yaml};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-
-const NOT_SERVED: &str = "only the following media types are accepted: application/json, \
-    application/yaml, application/vnd.kubernetes.protobuf";
-const NOT_ROUTED: &str = "406: Not Acceptable\n\nAvailable representations: application/json, \
-    application/yaml, application/vnd.kubernetes.protobuf";
 
 /// Answers `/api`, `/apis` and the paths of groups and versions below them.
 #[derive(Debug)]
@@ -65,10 +60,12 @@ impl Discovery {
     pub(crate) fn answer(&self, request: &Parts, server_address: &str) -> Option<Response<Bytes>> {
         let path = request.uri.path();
         let page = self.pages.get(path.strip_suffix('/').unwrap_or(path))?;
-        Some(match Format::of(request, page.document) {
+        // As in Kubernetes, only what describes a version comes in the formats of the version.
+        let cbor = self.catalog.cbor && matches!(page.document, Document::Resources(..));
+        Some(match Format::of(request, page.document, cbor) {
             Ok(format) if format.aggregated => self.aggregated(page, format, &request.headers),
             Ok(format) => self.plain(page, format, server_address),
-            Err(refused) => refused.respond(),
+            Err(refused) => refused.respond(cbor),
         })
     }
 
@@ -167,16 +164,18 @@ enum Style {
     Indented,
     Yaml,
     Protobuf,
+    Cbor,
 }
 
 impl Style {
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 
     fn content_type(self) -> &'static str {
         match self {
             Self::Json | Self::Indented => "application/json",
             Self::Yaml => "application/yaml",
             Self::Protobuf => PROTOBUF,
+            Self::Cbor => negotiate::CBOR,
         }
     }
 
@@ -190,6 +189,8 @@ impl Style {
                 "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;\
                  as=APIGroupDiscoveryList"
             }
+            // A version has no aggregated form.
+            Self::Cbor => negotiate::CBOR,
         }
     }
 
@@ -204,6 +205,7 @@ impl Style {
             }),
             Self::Indented => serde_json::to_vec_pretty(document),
             Self::Yaml => serde_json::to_value(document).map(|value| yaml::encode(&value).into()),
+            Self::Cbor => serde_json::to_value(document).map(|value| cbor::encode(&value)),
             Self::Protobuf => serde_json::to_value(document).map(|value| {
                 let mut out = Vec::new();
                 let codec = known::codec(value["kind"].as_str().unwrap_or_default());
@@ -223,12 +225,13 @@ struct Format {
 
 impl Format {
     /// The first clause that can be served.
-    fn of(request: &Parts, document: Document) -> Result<Self, Refused> {
+    fn of(request: &Parts, document: Document, cbor: bool) -> Result<Self, Refused> {
         let clauses = accept::clauses(&request.headers);
         let routed = |clause: &Clause<'_>| {
             matches!((clause.kind, clause.subtype), ("*", "*"))
                 || clause.kind == "application"
-                    && matches!(clause.subtype, "json" | "yaml" | "vnd.kubernetes.protobuf")
+                    && (matches!(clause.subtype, "json" | "yaml" | "vnd.kubernetes.protobuf")
+                        || (cbor && clause.subtype == "cbor"))
         };
         if !clauses.iter().any(routed) {
             return Err(Refused::ByRouter);
@@ -237,11 +240,11 @@ impl Format {
         let pretty = is_pretty(request);
         clauses
             .iter()
-            .find_map(|clause| Self::of_clause(clause, root, pretty))
+            .find_map(|clause| Self::of_clause(clause, root, pretty, cbor))
             .ok_or(Refused::ByHandler)
     }
 
-    fn of_clause(clause: &Clause<'_>, root: bool, pretty: bool) -> Option<Self> {
+    fn of_clause(clause: &Clause<'_>, root: bool, pretty: bool, cbor: bool) -> Option<Self> {
         let style = if clause.takes("application", "json") {
             let pretty = pretty || clause.parameter("pretty") == "1";
             if pretty { Style::Indented } else { Style::Json }
@@ -249,6 +252,8 @@ impl Format {
             Style::Yaml
         } else if clause.takes("application", "vnd.kubernetes.protobuf") {
             Style::Protobuf
+        } else if cbor && clause.takes("application", "cbor") {
+            Style::Cbor
         } else {
             return None;
         };
@@ -282,10 +287,14 @@ enum Refused {
 }
 
 impl Refused {
-    fn respond(self) -> Response<Bytes> {
+    fn respond(self, cbor: bool) -> Response<Bytes> {
+        let types = negotiate::types(cbor);
         let status = match self {
-            Self::ByRouter => Status::not_acceptable(NOT_ROUTED).with_empty_details(),
-            Self::ByHandler => Status::not_acceptable(NOT_SERVED),
+            Self::ByRouter => {
+                let why = format!("406: Not Acceptable\n\nAvailable representations: {types}");
+                Status::not_acceptable(why).with_empty_details()
+            }
+            Self::ByHandler => negotiate::not_served(types),
         };
         let body = Style::Json.write(&status);
         respond(StatusCode::NOT_ACCEPTABLE, Style::Json.content_type(), body)

@@ -52,7 +52,7 @@ fn hello() -> Group {
 
 fn discovery(groups: Vec<Group>) -> Discovery {
     let (title, version) = ("hello.zeng.dev-server".into(), "0.1".into());
-    Discovery::new(Arc::new(Catalog { title, version, authenticated: false, groups }))
+    Discovery::new(Arc::new(Catalog { title, version, authenticated: false, cbor: false, groups }))
 }
 
 fn ask(discovery: &Discovery, path: &str, headers: &[(&str, &str)]) -> Option<Response<Bytes>> {
@@ -234,8 +234,18 @@ fn formats() {
     check(&format!("application/json;q=0.5,{AGGREGATED}"), Ok(AGGREGATED));
     check(&format!("application/json,{AGGREGATED}"), Ok("application/json"));
     check(&format!("{AGGREGATED_BETA},application/json"), Ok("application/json"));
-    check(AGGREGATED_BETA, Err(NOT_SERVED));
-    check("text/plain", Err(NOT_ROUTED));
+    check(
+        AGGREGATED_BETA,
+        Err("only the following media types are accepted: application/json, application/yaml, \
+         application/vnd.kubernetes.protobuf"),
+    );
+    check(
+        "text/plain",
+        Err(
+            "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+         application/vnd.kubernetes.protobuf",
+        ),
+    );
     let group = ask(&discovery, "/apis/hello.zeng.dev", &[("accept", AGGREGATED)]).unwrap();
     assert_eq!(group.status(), 406);
 }

@@ -6,7 +6,7 @@
 use super::meta::{self, GVK};
 use super::names;
 use super::paths::described;
-use super::resource::{capitalised, name_parameter};
+use super::resource::name_parameter;
 use crate::catalog::{Connect, Group, Resource, Subresource, Version};
 use serde_json::{Map, Value, json};
 
@@ -67,9 +67,9 @@ impl Describer<'_> {
         let (kind, name) = (&self.resource.kind, &self.subresource.name);
         let object = format!(
             "{}{}{kind}{}{}",
-            capitalised(&method.to_ascii_lowercase()),
+            names::capitalised(&method.to_ascii_lowercase()),
             if self.resource.namespaced { "Namespaced" } else { "" },
-            capitalised(name),
+            names::capitalised(name),
             if with_path { "WithPath" } else { "" },
         );
         let id = names::operation("connect", group, Some(version), &object);

@@ -161,7 +161,10 @@ impl OpenApi {
             Part::Version(g, v) => {
                 let (group, version) = self.version(g, v);
                 home.push((group.name.as_str(), version.name.as_str()));
-                (paths::of_version(group, version), Definitions::of(group, version))
+                (
+                    paths::of_version(group, version, self.catalog.cbor),
+                    Definitions::of(group, version),
+                )
             }
         };
         if self.catalog.authenticated {

@@ -44,6 +44,12 @@ fn trimmed(group: &str) -> &str {
     if group.is_empty() { "core" } else { group.strip_suffix(".k8s.io").unwrap_or(group) }
 }
 
+/// A word with a capital letter.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// Joins the words of a name, each with a capital letter; the first one only where wanted.
 fn camel(text: &str, capital: bool) -> String {
     let mut out = String::with_capacity(text.len());

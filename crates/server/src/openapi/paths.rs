@@ -8,7 +8,7 @@ use crate::catalog::{Group, Version};
 use serde_json::{Map, Value, json};
 
 /// The formats of every answer.
-pub(super) const MEDIA_TYPES: [&str; 3] =
+const MEDIA_TYPES: [&str; 3] =
     ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 /// The answer of an operation that has only one.
 pub(super) const OK: &[(&str, &str)] = &[("200", "OK")];
@@ -46,17 +46,24 @@ pub(super) fn root(group: &Group) -> String {
     if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) }
 }
 
+/// The formats of answers below a group and version, where CBOR may be one.
+pub(super) fn media_types(cbor: bool) -> Vec<&'static str> {
+    let mut types = MEDIA_TYPES.to_vec();
+    types.extend(cbor.then_some("application/cbor"));
+    types
+}
+
 /// Everything below `/apis/{group}/{version}/`.
-pub(super) fn of_version(group: &Group, version: &Version) -> Value {
+pub(super) fn of_version(group: &Group, version: &Version, cbor: bool) -> Value {
     let root = format!("{}/{}", root(group), version.name);
     let id = names::operation("get", &group.name, Some(&version.name), "APIResources");
     let tag = names::tag(&group.name, Some(&version.name));
     let operation = described(&tag, &id, "get available resources");
-    let responses = responses(OK, &format!("{V1}APIResourceList"), &MEDIA_TYPES);
+    let responses = responses(OK, &format!("{V1}APIResourceList"), &media_types(cbor));
     let mut paths = Map::new();
     paths.insert(format!("{root}/"), json!({"get": with(operation, "responses", responses)}));
     for resource in &version.resources {
-        resource::describe(&mut paths, group, version, resource, &root);
+        resource::describe(&mut paths, (group, version, resource), &root, cbor);
         connect::describe(&mut paths, group, version, resource, &root);
     }
     Value::Object(paths)

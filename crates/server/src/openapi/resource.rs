@@ -4,15 +4,17 @@
 
 use super::meta::{self, GVK, V1};
 use super::names;
-use super::paths::{MEDIA_TYPES, OK, content, described, responses};
+use super::paths::{OK, content, described, media_types, responses};
 use crate::catalog::{Group, Resource, Subresource, Version};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+const APPLY_TYPE: &str = "application/apply-patch+yaml";
+const APPLY_CBOR_TYPE: &str = "application/apply-patch+cbor";
 const STREAM_TYPES: [&str; 2] =
     ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 const PATCH_TYPES: [&str; 4] = [
-    "application/apply-patch+yaml",
+    APPLY_TYPE,
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
@@ -66,17 +68,11 @@ const ANY_SUCCESS: &[(&str, &str)] = &[("200", "OK"), ("201", "Created"), ("202"
 /// Adds the paths of a resource, all of them below `root`.
 pub(super) fn describe(
     paths: &mut Map<String, Value>,
-    group: &Group,
-    version: &Version,
-    resource: &Resource,
+    (group, version, resource): (&Group, &Version, &Resource),
     root: &str,
+    cbor: bool,
 ) {
-    Describer { group, version, resource, root }.describe(paths);
-}
-
-pub(super) fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+    Describer { group, version, resource, root, cbor }.describe(paths);
 }
 
 /// One way to use a path.
@@ -107,6 +103,8 @@ struct Describer<'a> {
     version: &'a Version,
     resource: &'a Resource,
     root: &'a str,
+    /// Whether CBOR is among the formats.
+    cbor: bool,
 }
 
 impl<'a> Describer<'a> {
@@ -309,7 +307,7 @@ impl<'a> Describer<'a> {
         ];
         let own = definition(self.gvk());
         let adapt = |operation: Operation<'a>| Operation {
-            object: format!("{}{}", operation.object, capitalised(name)),
+            object: format!("{}{}", operation.object, names::capitalised(name)),
             gvk,
             answer: if operation.answer == own { definition(gvk) } else { operation.answer },
             body: operation.body.map(|(media, body, required)| {
@@ -358,18 +356,21 @@ impl<'a> Describer<'a> {
         if !special.is_empty() {
             value["parameters"] = special.into_values().collect();
         }
-        if let Some((media_types, schema, required)) = &operation.body {
-            let mut body = json!({"content": content(schema, media_types)});
+        if let Some((body_types, schema, required)) = &operation.body {
+            let mut types = body_types.to_vec();
+            types.extend((self.cbor && types.contains(&APPLY_TYPE)).then_some(APPLY_CBOR_TYPE));
+            let mut body = json!({"content": content(schema, &types)});
             if *required {
                 body["required"] = Value::Bool(true);
             }
             value["requestBody"] = body;
         }
-        let mut media_types = MEDIA_TYPES.to_vec();
+        let mut types = media_types(self.cbor);
         if operation.streams {
-            media_types.extend(STREAM_TYPES);
+            types.extend(STREAM_TYPES);
+            types.extend(self.cbor.then_some("application/cbor-seq"));
         }
-        value["responses"] = responses(operation.codes, &operation.answer, &media_types);
+        value["responses"] = responses(operation.codes, &operation.answer, &types);
         value["x-kubernetes-action"] = json!(operation.action);
         let [group, version, kind] = operation.gvk;
         value[GVK] = meta::gvk(group, version, kind);

@@ -75,6 +75,7 @@ fn hello() -> Catalog {
         title: "hello.zeng.dev-server".into(),
         version: "0.1".into(),
         authenticated: false,
+        cbor: false,
         groups: vec![Group { name: "hello.zeng.dev".into(), versions: vec![v2, v1] }],
     }
 }

@@ -65,4 +65,7 @@ pub enum StorageMediaType {
     /// Protocol buffers in the envelope of Kubernetes.
     #[value(name = "application/vnd.kubernetes.protobuf")]
     Protobuf,
+    /// CBOR, with the feature `CBORServingAndStorage`.
+    #[value(name = "application/cbor")]
+    Cbor,
 }

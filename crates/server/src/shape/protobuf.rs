@@ -21,7 +21,7 @@ impl Shape {
     }
 
     /// What the envelope of a list says.
-    fn list_type(&self) -> (&str, &str) {
+    pub(super) fn list_type(&self) -> (&str, &str) {
         match self.transform {
             Transform::None => {
                 (&self.kind.versions[self.version].api_version, &self.kind.list_kind)

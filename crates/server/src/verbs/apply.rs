@@ -1,10 +1,10 @@
-//! PATCH with `application/apply-patch+yaml`: server-side apply.
+//! PATCH with `application/apply-patch+yaml`, or `+cbor`: server-side apply.
 //!
 //! See [Server-Side Apply](https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 
 use super::body::{self, Expected};
 use super::replace::{Update, replace};
-use super::{Context, create, fields, update};
+use super::{Context, create, fields, patch, update};
 use crate::cache::Entry;
 use crate::part::Part;
 use crate::registry::Subresource;
@@ -14,7 +14,7 @@ use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::managed::Applied;
 use pintle_meta::options::{FieldValidation, PatchOptions};
 use pintle_meta::scale::ScalePaths;
-use pintle_meta::{Object, Status, yaml};
+use pintle_meta::{Object, Status, cbor, yaml};
 use serde_json::{Map, Value};
 
 /// What a client wants to be there.
@@ -100,9 +100,22 @@ fn whole(cx: &Context, part: &Part, paths: &ScalePaths, scale: &Value) -> Result
     Ok(config)
 }
 
-/// Reads the configuration: YAML, of which JSON is a part.
+/// Reads the configuration: YAML, of which JSON is a part, or CBOR.
 fn read(cx: &Context) -> Result<Configuration, Status> {
     let undecodable = |why: String| Status::bad_request(format!("error decoding YAML: {why}"));
+    if patch::is_cbor(cx) {
+        let value = cbor::decode(&cx.body).map_err(|e| undecodable(e.to_string()))?;
+        let kind = cbor::kind_of(&value);
+        let value = match value {
+            Value::Object(_) => value,
+            Value::Null => Value::Object(Map::new()),
+            _ => {
+                let go = "Go value of type map[string]interface {}";
+                return Err(undecodable(format!("cbor: cannot unmarshal {kind} into {go}")));
+            }
+        };
+        return Ok(Configuration { value, found: Vec::new() });
+    }
     let mut parsed: Parsed = yaml::decode(&cx.body).map_err(|e| undecodable(e.to_string()))?;
     if parsed.value.is_null() {
         parsed.value = Value::Object(Map::new());

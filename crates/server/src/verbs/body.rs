@@ -1,7 +1,9 @@
 //! Bodies of requests: bytes to an object of the kind that the path names.
 
+mod cbor;
+
 use super::Context;
-use crate::negotiate::PROTOBUF;
+use crate::negotiate::{self, CBOR, PROTOBUF};
 use pintle_meta::decode::{self, Decoded};
 use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::options::FieldValidation;
@@ -81,7 +83,7 @@ pub(super) fn object(
         return from_parsed(cx, expected, parsed, |_, _| Vec::new(), validation);
     }
     let parsed = parse(cx, expected.kind)?;
-    if is_yaml(cx) {
+    if matches!(media_type(cx).as_str(), "application/yaml" | CBOR) {
         let copy = Parsed { value: parsed.value.clone(), duplicates: parsed.duplicates.clone() };
         let find = |unknown: &[String], _: &[String]| yaml::strict(&copy, unknown);
         return from_parsed(cx, expected, parsed, find, validation);
@@ -159,10 +161,6 @@ pub(super) fn warn(cx: &Context, finding: &str) {
     lines.split('\n').for_each(|line| cx.warn(line.trim()));
 }
 
-fn is_yaml(cx: &Context) -> bool {
-    media_type(cx) == "application/yaml"
-}
-
 fn media_type(cx: &Context) -> String {
     match cx.content_type.as_deref() {
         None | Some("") => "application/json".to_owned(),
@@ -177,22 +175,24 @@ pub(super) fn check_media_type(cx: &Context) -> Result<(), Status> {
     match media_type(cx).as_str() {
         "application/json" | "application/yaml" => Ok(()),
         PROTOBUF if codec.is_offered() && codec.codec().is_ok() => Ok(()),
-        _ => Err(unknown_format()),
+        CBOR if cx.cbor => Ok(()),
+        _ => Err(unknown_format(cx)),
     }
 }
 
-fn unknown_format() -> Status {
-    Status::unsupported_media_type(
-        "the body of the request was in an unknown format - accepted media types include: \
-         application/json, application/yaml, application/vnd.kubernetes.protobuf",
-    )
+fn unknown_format(cx: &Context) -> Status {
+    let types = negotiate::types(cx.cbor);
+    Status::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {types}"
+    ))
 }
 
 /// Reads the body as an object in protocol buffers; what the envelope says is of more weight than what
 /// is in it.
 fn protobuf(cx: &Context, expected: Expected<'_>) -> Result<Parsed, Status> {
     let codec = expected.protobuf;
-    let codec = codec.codec().ok().filter(|_| codec.is_offered()).ok_or_else(unknown_format)?;
+    let codec =
+        codec.codec().ok().filter(|_| codec.is_offered()).ok_or_else(|| unknown_format(cx))?;
     let opened = open(cx, expected.kind)?;
     let text = |text: &str, fallback: &str| -> Value {
         if text.is_empty() { fallback.into() } else { text.into() }
@@ -236,14 +236,15 @@ fn typed(mut value: Value, kind: Value, api_version: Value) -> Parsed {
 
 /// Reads the body as the options of a deletion.
 pub(super) fn delete_options(cx: &Context) -> Result<Value, Status> {
-    let parsed = match media_type(cx) == PROTOBUF {
-        true => protobuf_options(cx),
-        false => parse(cx, "DeleteOptions"),
+    let parsed = match media_type(cx).as_str() {
+        PROTOBUF => protobuf_options(cx),
+        CBOR if cx.cbor => cbor::parse(cx).map_err(Status::bad_request),
+        _ => parse(cx, "DeleteOptions"),
     };
     parsed.map(|parsed| parsed.value)
 }
 
-/// Reads the body as JSON or YAML.
+/// Reads the body as JSON, YAML or CBOR.
 fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
     let result = match media_type(cx).as_str() {
         "application/json" => json::parse(&cx.body)
@@ -253,7 +254,8 @@ fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
         "application/yaml" => yaml::decode(&cx.body)
             .map_err(|e| e.to_string())
             .and_then(|parsed| an_object(parsed, || None)),
-        _ => return Err(unknown_format()),
+        CBOR if cx.cbor => cbor::parse(cx),
+        _ => return Err(unknown_format(cx)),
     };
     result.map_err(|why| unrecognized(cx, kind, &why))
 }

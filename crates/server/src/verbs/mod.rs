@@ -49,6 +49,8 @@ pub(crate) struct Context {
     /// user agent.
     pub manager: String,
     pub format: Format,
+    /// Whether CBOR is spoken.
+    pub cbor: bool,
     pub plugins: Plugins,
     pub shutdown: Shutdown,
     /// A watch without a time limit of its own ends after this, or up to twice this.
@@ -76,6 +78,7 @@ impl Context {
             body,
             manager,
             format,
+            cbor: shared.cbor,
             plugins: shared.plugins.clone(),
             shutdown: shared.shutdown.clone(),
             watch_time: shared.watch_time,

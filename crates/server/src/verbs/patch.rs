@@ -44,7 +44,7 @@ impl Patch {
             "application/strategic-merge-patch+json" => {
                 StrategicPatch::decode(&cx.body).map(Self::Strategic)
             }
-            _ => return Err(unknown_format()),
+            _ => return Err(unknown_format(cx)),
         };
         patch.map_err(refuse)
     }
@@ -68,15 +68,16 @@ impl Patch {
 
 /// The router takes a list of types of which one is right; a patch is of one type.
 fn check_media_type(cx: &Context) -> Result<(), Status> {
-    if is_patch(media_type(cx)) { Ok(()) } else { Err(unknown_format()) }
+    if is_patch(media_type(cx), cx.cbor) { Ok(()) } else { Err(unknown_format(cx)) }
 }
 
-fn unknown_format() -> Status {
-    Status::unsupported_media_type(
+fn unknown_format(cx: &Context) -> Status {
+    let more = if cx.cbor { ", application/apply-patch+cbor" } else { "" };
+    Status::unsupported_media_type(format!(
         "the body of the request was in an unknown format - accepted media types include: \
          application/json-patch+json, application/merge-patch+json, \
-         application/strategic-merge-patch+json, application/apply-patch+yaml",
-    )
+         application/strategic-merge-patch+json, application/apply-patch+yaml{more}"
+    ))
 }
 
 fn media_type(cx: &Context) -> &str {
@@ -139,8 +140,13 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
     update::show(part, store, replace(cx, store, &update).await?)
 }
 
+/// Whether a configuration comes in CBOR.
+pub(super) fn is_cbor(cx: &Context) -> bool {
+    cx.cbor && media_type(cx) == "application/apply-patch+cbor"
+}
+
 fn is_apply(cx: &Context) -> bool {
-    media_type(cx) == APPLY
+    media_type(cx) == APPLY || is_cbor(cx)
 }
 
 /// Reads the patch and its options. What is wrong with the patch is kept until the object is there

@@ -3,7 +3,7 @@
 use super::Context;
 use super::select::Selection;
 use crate::cache::{Change, Cursor, Entry, Lagged, Watcher};
-use crate::negotiate::{Media, Transform};
+use crate::negotiate::{Media, Transform, not_served};
 use crate::reply::Reply;
 use crate::serve::Shutdown;
 use crate::shape::{INITIAL_EVENTS_END, Shape};
@@ -102,9 +102,9 @@ fn check_format(cx: &Context) -> Result<(), Status> {
     if cx.format.media != Media::Yaml {
         return Ok(());
     }
-    let accepted = "only the following media types are accepted: application/json;stream=watch, \
-                    application/vnd.kubernetes.protobuf;stream=watch";
-    Err(Status::not_acceptable(accepted))
+    let types = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
+    let more = if cx.cbor { ", application/cbor-seq" } else { "" };
+    Err(not_served(&format!("{types}{more}")))
 }
 
 /// A number from zero to one that differs from watch to watch, so that they do not end together.

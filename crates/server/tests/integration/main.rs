@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod broken;
+mod cbor;
 mod cluster;
 mod connect;
 mod delegation;

@@ -215,10 +215,12 @@ async fn what_cannot_be_had_is_said() {
 
 #[tokio::test]
 async fn what_is_stored_can_be_chosen() {
-    for media_type in [StorageMediaType::Json, StorageMediaType::Yaml, StorageMediaType::Protobuf] {
+    use StorageMediaType::{Cbor, Json, Protobuf, Yaml};
+    for media_type in [Json, Yaml, Protobuf, Cbor] {
         let served = &Served::start_with(server(), |options| {
             options.insecure_allow_all = true;
             options.stored.media_type = media_type;
+            options.features.feature_gates = vec!["CBORServingAndStorage=true".parse().unwrap()];
         })
         .await;
         let headers = [("content-type", PROTOBUF)];
