@@ -49,6 +49,8 @@ pub(crate) struct Attributes<'a> {
     /// The verb of a resource; for another path the method in lower case.
     pub verb: Cow<'a, str>,
     pub on: On<'a>,
+    /// Whether somebody wants to know why it is allowed.
+    pub explain: bool,
 }
 
 /// What it is done to.
@@ -75,10 +77,10 @@ pub(crate) struct OnResource<'a> {
 impl<'a> Attributes<'a> {
     /// A question that is not a request.
     pub(crate) fn new(user: &'a User, verb: &'a str, on: On<'a>) -> Self {
-        Self { user, verb: verb.into(), on }
+        Self { user, verb: verb.into(), on, explain: true }
     }
 
-    /// The attributes of a request.
+    /// The attributes of a request, which is allowed without a word.
     pub(crate) fn of_request(
         user: &'a User,
         target: &'a Target,
@@ -90,12 +92,12 @@ impl<'a> Attributes<'a> {
         match target {
             Target::Resource(at) => {
                 let on = On::Resource(OnResource::of_path(at, verb, query));
-                Self { user, verb: verb.into(), on }
+                Self { user, verb: verb.into(), on, explain: false }
             }
             Target::Other => {
                 let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
                 let verb = method.as_str().to_lowercase().into();
-                Self { user, verb, on: On::Path(path) }
+                Self { user, verb, on: On::Path(path), explain: false }
             }
         }
     }

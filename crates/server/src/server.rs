@@ -8,6 +8,7 @@ use crate::authz::{self, AccessReviews, Authorizer, Bootstrap, Place};
 use crate::cache::Cache;
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
+use crate::cors::Cors;
 use crate::delegation::Delegation;
 use crate::discovery::Discovery;
 use crate::flow::Flow;
@@ -149,7 +150,7 @@ impl Server {
         let places = options.places(&self.name)?;
         let storage = options.storage_address()?;
         let storage = self.storages.open(storage.as_deref(), &places.data_folder).await?;
-        let listener = serve::bind(options.address()).await?;
+        let listener = serve::bind(options.address(), options.serving.permit_port_sharing)?;
         let address = listener.local_addr()?;
         let delegation = Delegation::of(options).await?;
         let tls = tls::load(&options.certificates(&places), &options.tls(), &clock)?;
@@ -177,7 +178,7 @@ impl Server {
         let (authenticator, following) =
             authn::set_up(options, &token, delegation, &mut reloads).await?;
         let at_rest = at_rest(options, &clock, &mut reloads).await?;
-        let (trigger, shutdown) = Shutdown::new(options.lifecycle.shutdown_delay_duration);
+        let (trigger, shutdown) = Shutdown::new(options.lifecycle.manner());
         let audit = Audit::of(&options.audit, &clock).await?;
         let flushed = audit.clone();
         let started = Started {
@@ -187,6 +188,7 @@ impl Server {
             cluster,
             namespaces,
             audit,
+            cors: cors(options)?,
             clock,
             shutdown,
             address,
@@ -196,8 +198,7 @@ impl Server {
         let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
         let reloads = [tokio::spawn(reloads.run())];
         let tasks = feeds.chain(bootstrap).chain(reloads).chain(following).collect();
-        let limits = options.serving.limits();
-        let serving = spawn(listener, tls.config, limits, Arc::new(shared));
+        let serving = spawn(listener, tls.config, limits(options), Arc::new(shared));
         Ok(Running {
             address,
             trigger,
@@ -219,8 +220,7 @@ impl Server {
         let mut resources: Vec<Arc<Resource>> = self
             .kinds
             .into_iter()
-            .map(|kind| kind.into_resource(&storage, &root, media, at_rest))
-            .map(Arc::new)
+            .map(|kind| Arc::new(kind.into_resource(&storage, &root, media, at_rest)))
             .collect();
         let modes = options.authorization_modes(started.cluster.is_some());
         let open = options.authorization.always_allow_paths.clone();
@@ -228,8 +228,7 @@ impl Server {
         let authorizers = authorizers.into_iter().chain(started.cluster).collect();
         let place = Place { storage: &storage, root: &root, media, at_rest };
         let access = authz::access(authorizers, modes, place, &resources, &started.clock);
-        let added = without_own(access.resources, &resources);
-        resources.extend(added);
+        resources.extend(without_own(access.resources, &resources));
         let mut registry = Registry::default();
         resources.iter().for_each(|resource| registry.add(resource));
         let caches = caches(&resources);
@@ -265,6 +264,8 @@ impl Server {
             clock: started.clock,
             shutdown,
             audit: started.audit,
+            cors: started.cors,
+            turns_away: lifecycle.shutdown_send_retry_after,
             flow: Flow::of(lifecycle),
             request_time: lifecycle.request_timeout,
             watch_time: Duration::from_secs(lifecycle.min_request_timeout.into()),
@@ -273,7 +274,7 @@ impl Server {
             deletion: Deletion::of(&options.stored),
             cbor: options.features.cbor(),
             paths,
-            address: started.address.to_string(),
+            address: options.serving.shown_as(started.address),
         };
         (shared, Tasks { caches, bootstrap: access.bootstrap })
     }
@@ -313,6 +314,19 @@ fn strict_transport(directives: &[String]) -> Option<HeaderValue> {
     HeaderValue::from_str(&value).ok()
 }
 
+/// The origins whose pages may use the server.
+fn cors(options: &Options) -> io::Result<Option<Cors>> {
+    Cors::of(&options.lifecycle.cors_allowed_origins)
+        .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+/// How much clients may use; watches that end one after the other have time to.
+fn limits(options: &Options) -> Limits {
+    let mut limits = options.serving.limits();
+    limits.drain_time += options.lifecycle.shutdown_watch_termination_grace_period;
+    limits
+}
+
 /// The cluster that is asked whether somebody may do something.
 fn cluster(options: &Options, delegation: &Delegation) -> Option<Authorizer> {
     let cluster = delegation.authorization.as_ref()?;
@@ -342,6 +356,7 @@ struct Started {
     cluster: Option<Authorizer>,
     namespaces: Option<Namespaces>,
     audit: Option<Arc<Audit>>,
+    cors: Option<Cors>,
     clock: Clock,
     shutdown: Shutdown,
     address: SocketAddr,

@@ -37,6 +37,7 @@ use folder::Folder;
 
 pub(crate) use certificates::Certificates;
 pub use settings::CipherSuite;
+pub use settings::Curve;
 pub use settings::SniCertKey;
 pub(crate) use settings::TlsSettings;
 pub use settings::TlsVersion;
@@ -123,6 +124,7 @@ fn server_config(
     // Never the process's default provider: a library must not depend on who sets it first.
     let mut provider = ring::default_provider();
     provider.cipher_suites = settings.suites();
+    provider.kx_groups = settings.groups();
     let owner = Arc::new(KeyOwner::new(&provider));
     let builder = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(settings.versions())

@@ -90,7 +90,8 @@ impl Rbac {
         state.tables.visit(attributes.user, namespace, |found| {
             match found {
                 Found::Rule(rule, binding) if allows(rule) => {
-                    allowed_by = Some(binding.describe(attributes.user));
+                    let by = || format!("RBAC: allowed by {}", binding.describe(attributes.user));
+                    allowed_by = Some(if attributes.explain { by() } else { String::new() });
                     return ControlFlow::Break(());
                 }
                 Found::Rule(..) => {}
@@ -99,7 +100,7 @@ impl Rbac {
             ControlFlow::Continue(())
         });
         match allowed_by {
-            Some(by) => Verdict::new(Decision::Allow, format!("RBAC: allowed by {by}")),
+            Some(by) => Verdict::new(Decision::Allow, by),
             None if problems.is_empty() => Verdict::new(Decision::NoOpinion, ""),
             None => Verdict::new(Decision::NoOpinion, format!("RBAC: {}", joined(problems))),
         }

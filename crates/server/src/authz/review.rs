@@ -323,11 +323,11 @@ mod tests {
         for user in &users {
             for on in &resources {
                 let on = OnResource { name: on.name.clone(), ..*on };
-                let attributes = Attributes { user, verb: "get".into(), on: On::Resource(on) };
+                let attributes = Attributes::new(user, "get", On::Resource(on));
                 keys.push(key(&attributes));
             }
             let on = On::Path("/foos".into());
-            keys.push(key(&Attributes { user, verb: "get".into(), on }));
+            keys.push(key(&Attributes::new(user, "get", on)));
         }
         let count = keys.len();
         keys.sort();

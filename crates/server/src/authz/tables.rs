@@ -5,8 +5,9 @@ use k8s_openapi::api::rbac::v1::{
 };
 use pintle_meta::json::quote;
 use pintle_meta::{Object, User};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 /// The roles and bindings of a server.
 ///
@@ -27,6 +28,8 @@ pub(super) struct Binding {
     /// `""` where it is valid in all namespaces and beyond.
     namespace: String,
     role: RoleRef,
+    /// The key of the role.
+    role_key: String,
     subjects: Vec<Subject>,
 }
 
@@ -117,6 +120,7 @@ impl Tables {
             name: object.name().to_owned(),
             namespace: object.namespace().to_owned(),
             role: role.clone(),
+            role_key: key_of(role, object.namespace()),
             subjects: subjects.clone().unwrap_or_default(),
         };
         for subject in &binding.subjects {
@@ -173,10 +177,12 @@ impl Tables {
     ) {
         let scopes = if namespace.is_empty() { &[""][..] } else { &["", namespace] };
         for scope in scopes {
-            let prefix = format!("{scope}/");
+            let named = Some(*scope).filter(|scope| !scope.is_empty());
+            let prefix = named.map_or(Cow::Borrowed("/"), |scope| format!("{scope}/").into());
+            let from = (Bound::Included(&*prefix), Bound::Unbounded);
             let of_groups = user.groups.iter().filter_map(|group| self.groups.get(group));
             for keys in self.users.get(&user.name).into_iter().chain(of_groups) {
-                let keys = keys.range(prefix.clone()..).take_while(|key| key.starts_with(&prefix));
+                let keys = keys.range::<str, _>(from).take_while(|key| key.starts_with(&*prefix));
                 for binding in keys.filter_map(|key| self.bindings.get(key)) {
                     if self.visit_binding(binding, &mut visit).is_break() {
                         return;
@@ -191,7 +197,7 @@ impl Tables {
         binding: &'a Binding,
         visit: &mut impl FnMut(Found<'a>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        match self.rules_of(&binding.role, &binding.namespace) {
+        match self.rules.get(&binding.role_key) {
             Some(rules) => rules.iter().try_for_each(|rule| visit(Found::Rule(rule, binding))),
             None => {
                 let kind = binding.role.kind.to_lowercase();
@@ -204,10 +210,14 @@ impl Tables {
 
     /// The rules of the role that a binding in this namespace refers to.
     pub(super) fn rules_of(&self, role: &RoleRef, namespace: &str) -> Option<&[PolicyRule]> {
-        let key = match role.kind.as_str() {
-            "Role" => format!("{namespace}/{}", role.name),
-            _ => format!("/{}", role.name),
-        };
-        self.rules.get(&key).map(Vec::as_slice)
+        self.rules.get(&key_of(role, namespace)).map(Vec::as_slice)
+    }
+}
+
+/// The key of the role that a binding in this namespace refers to.
+fn key_of(role: &RoleRef, namespace: &str) -> String {
+    match role.kind.as_str() {
+        "Role" => format!("{namespace}/{}", role.name),
+        _ => format!("/{}", role.name),
     }
 }

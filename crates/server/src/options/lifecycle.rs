@@ -1,7 +1,8 @@
 //! The flags of requests and of the end: how many, how long, and how a server goes away.
 
 use super::duration;
-use clap::Args;
+use crate::serve::Manner;
+use clap::{ArgAction, Args};
 use std::time::Duration;
 
 /// How many requests are answered at a time, how long they may take, and how the server ends.
@@ -33,6 +34,18 @@ pub struct LifecycleOptions {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
     pub shutdown_delay_duration: Duration,
 
+    /// Tell new requests to come again (429, Retry-After) when the end begins, while those under way
+    /// finish, and listen until then
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(default_value_t = false)]
+    pub shutdown_send_retry_after: bool,
+
+    /// Over how long the ends of watches are spread when the server ends, so that not all their
+    /// clients come back at once; at least 200 end in a second
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
+    pub shutdown_watch_termination_grace_period: Duration,
+
     /// How long after the start /livez does not fail for what is not done yet
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0s")]
     pub livez_grace_period: Duration,
@@ -41,6 +54,11 @@ pub struct LifecycleOptions {
     /// includeSubDomains, preload
     #[arg(long, value_name = "DIRECTIVES", value_delimiter = ',', value_parser = directive)]
     pub strict_transport_security_directives: Vec<String>,
+
+    /// The origins whose pages may use this server in a browser, as regular expressions that say
+    /// where a host begins (^ or //) and ends ($ or :)
+    #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
+    pub cors_allowed_origins: Vec<String>,
 }
 
 impl Default for LifecycleOptions {
@@ -52,8 +70,22 @@ impl Default for LifecycleOptions {
             request_timeout: Duration::from_secs(60),
             min_request_timeout: 1800,
             shutdown_delay_duration: Duration::ZERO,
+            shutdown_send_retry_after: false,
+            shutdown_watch_termination_grace_period: Duration::ZERO,
             livez_grace_period: Duration::ZERO,
             strict_transport_security_directives: Vec::new(),
+            cors_allowed_origins: Vec::new(),
+        }
+    }
+}
+
+impl LifecycleOptions {
+    /// How the server goes away.
+    pub(crate) fn manner(&self) -> Manner {
+        Manner {
+            delay: self.shutdown_delay_duration,
+            watch_grace: self.shutdown_watch_termination_grace_period,
+            turning_away: self.shutdown_send_retry_after.then_some(self.request_timeout),
         }
     }
 }

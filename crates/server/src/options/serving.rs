@@ -1,9 +1,10 @@
 //! Flags of the serving port beyond its address: TLS and HTTP/2.
 
 use clap::{ArgAction, Args};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::serve::Limits;
-use crate::tls::{CipherSuite, SniCertKey, TlsSettings, TlsVersion};
+use crate::tls::{CipherSuite, Curve, SniCertKey, TlsSettings, TlsVersion};
 
 /// The largest value of `--goaway-chance`.
 const GOAWAY_CHANCE_MAX: f64 = 0.02;
@@ -27,6 +28,27 @@ pub struct ServingOptions {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub tls_cipher_suites: Vec<CipherSuite>,
 
+    /// The key exchanges to offer, comma separated, by the numbers that Go and IANA have for them: 23
+    /// (P-256), 24 (P-384), 29 (X25519) [default: all of these]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    pub tls_curve_preferences: Vec<Curve>,
+
+    /// Let other servers listen on the same address and port (SO_REUSEPORT); the system gives each of
+    /// them some of the connections
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(default_value_t = false)]
+    pub permit_port_sharing: bool,
+
+    /// The address by which others reach this server, where it is not --bind-address: discovery says
+    /// it, and a serving certificate that is made covers it
+    #[arg(long, value_name = "IP")]
+    pub advertise_address: Option<IpAddr>,
+
+    /// The name by which others reach this server, for discovery
+    #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
+    pub external_hostname: String,
+
     /// Serve HTTP/1.1 only
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
     #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
@@ -49,9 +71,21 @@ impl ServingOptions {
         TlsSettings {
             min_version: self.tls_min_version,
             cipher_suites: self.tls_cipher_suites.clone(),
+            curves: self.tls_curve_preferences.clone(),
             named: self.tls_sni_cert_key.clone(),
             http2: !self.disable_http2_serving,
             client_certificates,
+        }
+    }
+
+    /// What discovery calls this server, which listens here.
+    pub(crate) fn shown_as(&self, listening: SocketAddr) -> String {
+        let port = listening.port();
+        match (self.external_hostname.as_str(), self.advertise_address) {
+            ("", None) => listening.to_string(),
+            ("", Some(ip)) => SocketAddr::new(ip, port).to_string(),
+            (host, _) if host.contains(':') => host.to_owned(),
+            (host, _) => format!("{host}:{port}"),
         }
     }
 

@@ -50,9 +50,9 @@ impl Running {
         };
         let settings = TlsSettings { http2: true, ..TlsSettings::default() };
         let serving = tls::load(&source, &settings, &Clock::system()).unwrap();
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into(), false).unwrap();
         let address = listener.local_addr().unwrap();
-        let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
+        let (trigger, shutdown) = Shutdown::new(Manner::default());
         let handler = {
             let shutdown = shutdown.clone();
             Arc::new(move |request, connection| answer(request, connection, shutdown.clone()))
@@ -399,16 +399,16 @@ async fn a_client_that_comes_again_resumes_its_session() {
 
 #[tokio::test]
 async fn a_taken_port_is_said_in_one_line() {
-    let taken = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let taken = bind((Ipv4Addr::LOCALHOST, 0).into(), false).unwrap();
     let address = taken.local_addr().unwrap();
-    let error = bind(address).await.unwrap_err();
+    let error = bind(address, false).unwrap_err();
     let start = format!("cannot listen on {address}: Address");
     assert!(error.to_string().starts_with(&start), "{error}");
 }
 
 #[tokio::test]
 async fn the_end_is_seen_by_all_and_not_caused_by_losing_the_trigger() {
-    let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
+    let (trigger, shutdown) = Shutdown::new(Manner::default());
     let other = shutdown.clone();
     assert!(!shutdown.is_started());
     trigger.start();
@@ -417,7 +417,7 @@ async fn the_end_is_seen_by_all_and_not_caused_by_losing_the_trigger() {
     timeout(PATIENCE, other.started()).await.unwrap();
     assert!(shutdown.is_started());
 
-    let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
+    let (trigger, shutdown) = Shutdown::new(Manner::default());
     drop(trigger);
     assert!(timeout(SHORT, shutdown.started()).await.is_err());
 }
@@ -431,7 +431,7 @@ fn the_first_signal_begins_the_end_and_the_second_is_the_end() {
     if std::env::var_os(CHILD).is_some() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         return runtime.block_on(async {
-            let (trigger, shutdown) = Shutdown::new(Duration::ZERO);
+            let (trigger, shutdown) = Shutdown::new(Manner::default());
             signals(trigger).unwrap();
             println!("\nready");
             shutdown.started().await;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{SupportedKxGroup, ring};
 use tokio_rustls::rustls::{
-    ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion, version,
+    NamedGroup, ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion, version,
 };
 
 /// A certificate and its key for some names: the value of `--tls-sni-cert-key`.
@@ -112,12 +112,34 @@ impl FromStr for CipherSuite {
     }
 }
 
+/// A key exchange by its number: a value of `--tls-curve-preferences`.
+///
+/// ```
+/// assert!("29".parse::<pintle::Curve>().is_ok());
+/// assert!("4588".parse::<pintle::Curve>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Curve(NamedGroup);
+
+impl FromStr for Curve {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known =
+            |id: &u16| ring::ALL_KX_GROUPS.iter().any(|it| it.name() == NamedGroup::from(*id));
+        let id = text.parse().ok().filter(known);
+        id.map(|id: u16| Self(id.into())).ok_or_else(|| "known are 23, 24 and 29".to_owned())
+    }
+}
+
 /// What TLS is spoken, and with what.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsSettings {
     pub min_version: TlsVersion,
     /// For TLS 1.2; none for all that are known. As in Go, those of TLS 1.3 are always there.
     pub cipher_suites: Vec<CipherSuite>,
+    /// None for all that are known.
+    pub curves: Vec<Curve>,
     pub named: Vec<SniCertKey>,
     /// Whether HTTP/2 is offered.
     pub http2: bool,
@@ -132,6 +154,13 @@ impl TlsSettings {
             TlsVersion::Tls12 => &ALL,
             TlsVersion::Tls13 => &ALL[..1],
         }
+    }
+
+    pub(super) fn groups(&self) -> Vec<&'static dyn SupportedKxGroup> {
+        let is_wanted = |group: &&dyn SupportedKxGroup| {
+            self.curves.is_empty() || self.curves.iter().any(|it| it.0 == group.name())
+        };
+        ring::ALL_KX_GROUPS.iter().copied().filter(is_wanted).collect()
     }
 
     pub(super) fn suites(&self) -> Vec<SupportedCipherSuite> {

@@ -3,9 +3,10 @@
 use super::Context;
 use super::select::Selection;
 use crate::cache::{Change, Cursor, Entry, Lagged, Watcher};
+use crate::names;
 use crate::negotiate::{Media, Transform, not_served};
 use crate::reply::Reply;
-use crate::serve::Shutdown;
+use crate::serve::{Counted, Shutdown};
 use crate::shape::{INITIAL_EVENTS_END, Shape};
 use crate::store::Store;
 use bytes::Bytes;
@@ -88,6 +89,8 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         doubt,
         timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks, doubt))),
         shutdown: cx.shutdown.clone(),
+        share: names::fraction(),
+        _counted: cx.shutdown.watch(),
         first: true,
         over: false,
     };
@@ -109,7 +112,7 @@ fn check_format(cx: &Context) -> Result<(), Status> {
 
 /// A number from zero to one that differs from watch to watch, so that they do not end together.
 fn spread(cx: &Context) -> f64 {
-    f64::from(cx.request.time.subsec_microsecond()) / 1000.0
+    f64::from(cx.request.time.subsec_microsecond()) / 1_000_000.0
 }
 
 fn next_wake(end: Instant, bookmarks: bool, doubt: Option<Instant>) -> Instant {
@@ -157,6 +160,10 @@ struct Watching {
     doubt: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     shutdown: Shutdown,
+    /// When this one of all watches ends with the server.
+    share: f64,
+    /// Counts for as long as the watch lasts.
+    _counted: Counted,
     first: bool,
     over: bool,
 }
@@ -174,7 +181,7 @@ impl Watching {
         while !self.over {
             tokio::select! {
                 biased;
-                () = self.shutdown.started() => return None,
+                () = self.shutdown.ends_watch(self.share) => return None,
                 () = &mut self.timer => self.wake(&mut out)?,
                 changes = self.watcher.next(CHANGES_AT_ONCE) => match changes {
                     Ok((changes, reached)) => {

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -150,6 +151,11 @@ impl Served {
         config.try_into().unwrap()
     }
 
+    /// A client that is there when the server is not.
+    pub(crate) fn client(&self) -> Lonely {
+        Lonely(Arc::clone(&self.client))
+    }
+
     /// A connection on which anything can be written.
     pub(crate) async fn connect(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
         let mut client = (*self.client).clone();
@@ -240,6 +246,27 @@ impl Served {
         let response = self.open(Http::One, &format!("GET {path}"), headers, "").await;
         assert_eq!(response.status(), 200, "{path}");
         Events { body: BodyStream::new(response.into_body()), text: Vec::new() }
+    }
+}
+
+/// A client that knows how a server is to be trusted, and no more of it.
+pub(crate) struct Lonely(Arc<ClientConfig>);
+
+impl Lonely {
+    /// The whole answer to a GET, as text.
+    pub(crate) async fn get(&self, address: SocketAddr, path: &str) -> String {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut client = (*self.0).clone();
+        client.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let connector = TlsConnector::from(Arc::new(client));
+        let mut stream = connector.connect(ServerName::from(address.ip()), stream).await.unwrap();
+        let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = Vec::new();
+        // Whoever does not say goodbye has said everything else.
+        let _ = soon(stream.read_to_end(&mut answer)).await;
+        String::from_utf8_lossy(&answer).into_owned()
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::jwt::{Jwt, PublicKey};
 use super::super::tokens::Signed;
 use super::*;
 use crate::clock::Clock;
-use crate::serve::{self, Connection, Limits, Shutdown};
+use crate::serve::{self, Connection, Limits, Manner, Shutdown};
 use crate::tls::{self, CertificateSource, TlsSettings};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -228,7 +228,7 @@ impl Provider {
         let address = Ipv4Addr::LOCALHOST;
         let source = CertificateSource::Folder { folder: folder.path(), address: address.into() };
         let tls = tls::load(&source, &TlsSettings::default(), &Clock::system()).unwrap();
-        let listener = serve::bind((address, 0).into()).await.unwrap();
+        let listener = serve::bind((address, 0).into(), false).unwrap();
         let url = format!("https://{}/realm", listener.local_addr().unwrap());
         let (asked, keys) =
             (Arc::new(AtomicUsize::new(0)), Arc::<std::sync::Mutex<Vec<Value>>>::default());
@@ -248,7 +248,7 @@ impl Provider {
                 async move { Response::new(Full::new(Bytes::from(body.to_string()))) }
             }
         };
-        let (_, shutdown) = Shutdown::new(std::time::Duration::ZERO);
+        let (_, shutdown) = Shutdown::new(Manner::default());
         let limits = Limits::default();
         tokio::spawn(serve::serve(listener, tls.config, limits, Arc::new(handler), shutdown));
         let authority_pem = tls.authority_pem;

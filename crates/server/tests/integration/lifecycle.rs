@@ -1,0 +1,132 @@
+//! Pages of other origins, a server that goes away, and what discovery calls it.
+
+use crate::harness::{Http, Served, soon};
+use crate::kinds::{TASKS, WIDGETS, server, widget};
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn pages_of_other_origins() {
+    let served = Served::start_with(server(), |options| {
+        options.lifecycle.cors_allowed_origins = vec![r"^https://app\.example\.com$".to_owned()];
+    })
+    .await;
+    let own = format!("Bearer {}", served.token());
+    let (good, bad) = ("https://app.example.com", "https://app.example.com.evil.org");
+    for http in [Http::One, Http::Two] {
+        for (line, origin, token, code, allowed) in [
+            (format!("OPTIONS {WIDGETS}"), good, "", 204, true),
+            (format!("OPTIONS {WIDGETS}"), bad, "", 403, false),
+            (format!("OPTIONS {WIDGETS}"), "", "", 403, false),
+            (format!("GET {WIDGETS}"), good, own.as_str(), 200, true),
+            (format!("GET {WIDGETS}"), good, "Bearer wrong", 401, true),
+            (format!("GET {WIDGETS}"), bad, own.as_str(), 200, false),
+            (format!("GET {WIDGETS}"), "", own.as_str(), 200, false),
+        ] {
+            let headers = [("origin", origin), ("authorization", token)];
+            let sent: Vec<_> = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            let answer = served.send_over(http, &line, &sent, "").await;
+            assert_eq!(answer.code, code, "{line} {origin}: {}", answer.text());
+            let origin = if allowed { origin } else { "" };
+            assert_eq!(answer.header("access-control-allow-origin"), origin, "{line}");
+            let credentials = if allowed { "true" } else { "" };
+            assert_eq!(answer.header("access-control-allow-credentials"), credentials);
+            assert!(!answer.header("audit-id").is_empty(), "{line}");
+        }
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn new_requests_are_turned_away_while_others_finish() {
+    let served = Served::start_with(server(), |options| {
+        options.insecure_allow_all = true;
+        options.lifecycle.shutdown_send_retry_after = true;
+    })
+    .await;
+    // A request is under way: its body is not complete.
+    let (mut half, rest) = (served.connect(b"http/1.1").await, widget("a", 1));
+    let head = format!(
+        "POST {WIDGETS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        rest.len()
+    );
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    half.write_all(head.as_bytes()).await.unwrap();
+    half.flush().await.unwrap();
+    // It has arrived when it is counted.
+    soon(async {
+        let counted = "apiserver_current_inflight_requests{request_kind=\"mutating\"} 1";
+        while !served.send("GET /metrics", "").await.text().contains(counted) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let address = served.address();
+    let look = served.client();
+    let ending = tokio::spawn(served.stop());
+    let answer = soon(async {
+        loop {
+            let answer = look.get(address, WIDGETS).await;
+            if !answer.contains(" 200 ") {
+                return answer;
+            }
+        }
+    })
+    .await;
+    let answer = answer.to_lowercase();
+    assert!(answer.starts_with("http/1.1 429 "), "{answer}");
+    assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
+    assert!(answer.contains("the apiserver is shutting down, please try again later."), "{answer}");
+    assert!(look.get(address, "/readyz").await.contains(" 500 "), "whoever asks is told");
+    assert!(!ending.is_finished(), "a request is under way");
+    half.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    soon(half.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 201");
+    drop(half);
+    soon(ending).await.unwrap();
+}
+
+#[tokio::test]
+async fn watches_end_one_after_the_other() {
+    let served = Served::start_with(server(), |options| {
+        options.insecure_allow_all = true;
+        options.lifecycle.shutdown_watch_termination_grace_period = Duration::from_secs(1);
+    })
+    .await;
+    let mut watches = Vec::new();
+    for _ in 0..60 {
+        watches.push(served.watch(&format!("{TASKS}?watch=1"), &[]).await);
+    }
+    let begun = Instant::now();
+    let ending = tokio::spawn(served.stop());
+    let ends = watches.into_iter().map(|mut watch| async move {
+        assert_eq!(watch.rest().await, [""; 0], "a watch ends in order");
+        begun.elapsed()
+    });
+    let ends = futures::future::join_all(ends).await;
+    let (first, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
+    assert!(*last - *first >= Duration::from_millis(100), "{first:?} to {last:?}");
+    soon(ending).await.unwrap();
+}
+
+#[tokio::test]
+async fn discovery_says_what_the_operator_says() {
+    for (host, ip, want) in [
+        ("api.example.com", None, "api.example.com:"),
+        ("api.example.com:443", None, "api.example.com:443"),
+        ("", Some("127.0.0.2"), "127.0.0.2:"),
+        ("", None, "127.0.0.1:"),
+    ] {
+        let served = Served::start_with(server(), |options| {
+            options.insecure_allow_all = true;
+            options.serving.external_hostname = host.to_owned();
+            options.serving.advertise_address = ip.map(|ip| ip.parse().unwrap());
+        })
+        .await;
+        let answer = served.send("GET /apis", "").await;
+        let shown = answer.at("/groups/0/serverAddressByClientCIDRs/0/serverAddress");
+        assert!(shown.starts_with(want), "{host:?} {ip:?}: {shown}");
+        served.stop().await;
+    }
+}
