@@ -9,17 +9,25 @@ pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(plain).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Object(fields) => {
-            let fields = sorted(fields);
-            let fields = fields.iter().map(|(name, value)| format!("{name}:{}", plain(value)));
-            format!("map[{}]", fields.collect::<Vec<_>>().join(" "))
-        }
+        Value::Array(items) => plain_list(items),
+        Value::Object(fields) => plain_object(fields),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
+}
+
+/// A list in the form of `%v`: `[a b]`.
+#[must_use]
+pub fn plain_list(items: &[Value]) -> String {
+    let items: Vec<String> = items.iter().map(plain).collect();
+    format!("[{}]", items.join(" "))
+}
+
+/// An object in the form of `%v`.
+#[must_use]
+pub fn plain_object(fields: &Map<String, Value>) -> String {
+    let fields = sorted(fields);
+    let fields = fields.iter().map(|(name, value)| format!("{name}:{}", plain(value)));
+    format!("map[{}]", fields.collect::<Vec<_>>().join(" "))
 }
 
 /// A value in the form of `%#v`, Go's own syntax: `[]interface {}{"a", 1}`.

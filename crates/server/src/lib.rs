@@ -129,6 +129,8 @@ pub use pintle_meta::kind::GarbageCollectionPolicy;
 pub use pintle_meta::validation::NameRule;
 pub use pintle_storage as storage;
 pub use rest::Rest;
+pub use rest::WatchEvent;
+pub use rest::WatchStream;
 pub use running::Running;
 pub use schemars;
 pub use server::Server;

@@ -4,15 +4,29 @@
 //! other system, has no use for the store. It says what it can do by implementing [`Rest`].
 
 use async_trait::async_trait;
+use futures::{Stream, StreamExt};
 use pintle_meta::kind::of;
 use pintle_meta::{Hub, Object, Request, Status};
 use std::fmt;
 use std::marker::PhantomData;
+use std::pin::Pin;
 
 /// A kind with storage of its own; every method that is not implemented answers 405.
 ///
-/// Which of them a client finds in discovery is what [`verbs`](Rest::verbs) says. Lists are selected
-/// by label and field, and shown as tables, by the server.
+/// Which verbs a client finds in discovery, and may use, is what [`verbs`](Rest::verbs) says:
+///
+/// | verb | what it needs |
+/// |---|---|
+/// | `get`, `list` | [`list`](Rest::list), and [`get`](Rest::get) where there is a shorter way |
+/// | `watch` | [`watch`](Rest::watch) |
+/// | `create` | [`create`](Rest::create) |
+/// | `update`, `patch` | [`update`](Rest::update); server-side apply of what is not there, `create` |
+/// | `delete`, `deletecollection` | [`delete`](Rest::delete) |
+///
+/// The server does the rest: it selects by label and field, makes tables, applies patches, keeps
+/// managed fields, compares UIDs and resource versions, and runs admission plugins. The status, parts,
+/// actions and connecters of the [`Kind`](crate::Kind) work as with stored objects; their writes
+/// arrive as an `update`. The hooks of [`Hub`] are for stored kinds and do not run.
 ///
 /// ```
 /// # use kube::CustomResource;
@@ -65,7 +79,31 @@ pub trait Rest: fmt::Debug + Send + Sync + 'static {
         Ok(self.list(request).await?.into_iter().find(named))
     }
 
-    /// Takes in an object, and returns it as it was stored; list `create` in the verbs.
+    /// The resource version of a list, from which a watch can go on; none by default.
+    fn revision(&self) -> Option<u64> {
+        None
+    }
+
+    /// What happens to the objects of the request's namespace, or of all namespaces where it names
+    /// none, after the resource version `from`. Without one the watch begins with an
+    /// [`Added`](WatchEvent::Added) of each object that is there.
+    ///
+    /// The stream is dropped when the client or the server goes. An error in it ends the watch.
+    ///
+    /// # Errors
+    /// A [`Status`] that the client gets, for example [`Status::expired`] for a version of which
+    /// nothing is known any more.
+    async fn watch(
+        &self,
+        request: &Request,
+        from: Option<&str>,
+    ) -> Result<WatchStream<Self::Kind>, Status> {
+        let _ = (request, from);
+        Err(Status::method_not_allowed())
+    }
+
+    /// Takes in an object, and returns it as it was stored; list `create` in the verbs. Where
+    /// [`dry_run`](Request::dry_run) is set nothing must change, here as in the methods below.
     ///
     /// # Errors
     /// A [`Status`] that the client gets; `None` becomes 405.
@@ -78,7 +116,11 @@ pub trait Rest: fmt::Debug + Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Replaces the object that the request names; list `update` in the verbs.
+    /// Replaces the object that the request names; list `update` in the verbs, and `patch`.
+    ///
+    /// The resource version in the object is that of the object which it was made from, where that
+    /// had one. Where that is not the newest any more, answer [`Status::modified`]: a patch is then
+    /// made again from the newest.
     ///
     /// # Errors
     /// A [`Status`] that the client gets; `None` becomes 405.
@@ -102,12 +144,35 @@ pub trait Rest: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+/// Something that happens to an object.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum WatchEvent<K> {
+    /// It is there.
+    Added(K),
+    /// It has changed.
+    Modified(K),
+    /// It is gone; this is what it was.
+    Deleted(K),
+    /// Everything up to this resource version has been told.
+    Bookmark(u64),
+}
+
+/// What a watch tells, as it happens.
+pub type WatchStream<K> = Pin<Box<dyn Stream<Item = Result<WatchEvent<K>, Status>> + Send>>;
+
 type AnyObject = Box<dyn Object>;
 
 /// A [`Rest`] with its type out of view.
 #[async_trait]
 pub(crate) trait AnyRest: fmt::Debug + Send + Sync {
     fn verbs(&self) -> &'static [&'static str];
+    fn revision(&self) -> Option<u64>;
+    async fn watch(
+        &self,
+        request: &Request,
+        from: Option<&str>,
+    ) -> Result<WatchStream<AnyObject>, Status>;
     async fn list(&self, request: &Request) -> Result<Vec<AnyObject>, Status>;
     async fn get(&self, request: &Request) -> Result<Option<AnyObject>, Status>;
     async fn create(&self, request: &Request, o: AnyObject) -> Result<Option<AnyObject>, Status>;
@@ -123,10 +188,32 @@ fn boxed<K: Hub>(object: Option<K>) -> Option<AnyObject> {
     object.map(|object| Box::new(object) as AnyObject)
 }
 
+fn erased<K: Hub>(event: WatchEvent<K>) -> WatchEvent<AnyObject> {
+    match event {
+        WatchEvent::Added(object) => WatchEvent::Added(Box::new(object)),
+        WatchEvent::Modified(object) => WatchEvent::Modified(Box::new(object)),
+        WatchEvent::Deleted(object) => WatchEvent::Deleted(Box::new(object)),
+        WatchEvent::Bookmark(revision) => WatchEvent::Bookmark(revision),
+    }
+}
+
 #[async_trait]
 impl<R: Rest> AnyRest for Erased<R> {
     fn verbs(&self) -> &'static [&'static str] {
         self.0.verbs()
+    }
+
+    fn revision(&self) -> Option<u64> {
+        self.0.revision()
+    }
+
+    async fn watch(
+        &self,
+        request: &Request,
+        from: Option<&str>,
+    ) -> Result<WatchStream<AnyObject>, Status> {
+        let events = self.0.watch(request, from).await?;
+        Ok(Box::pin(events.map(|event| event.map(erased))))
     }
 
     async fn list(&self, request: &Request) -> Result<Vec<AnyObject>, Status> {

@@ -1,7 +1,8 @@
 //! The lists of a strategic merge patch: sets of scalars, and objects that a merge key names.
 
+use super::Error;
 use super::strategic::unknown_directive;
-use super::{Error, go};
+use crate::go;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
@@ -75,8 +76,8 @@ pub(super) fn check_order(
         if !found {
             return Err(internal(format!(
                 "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
-                go::shown_list(patch),
-                go::shown_list(order)
+                go::plain_list(patch),
+                go::plain_list(order)
             )));
         }
     }
@@ -226,21 +227,26 @@ fn name_of(item: &Value, key: Option<&str>) -> Result<String, Error> {
     };
     let fields = object(item)?;
     fields.get(key).map(Value::to_string).ok_or_else(|| {
-        let shown = go::shown_object(fields);
+        let shown = go::plain_object(fields);
         internal(format!("map: {shown} does not contain declared merge key: {key}"))
     })
 }
 
 fn object(item: &Value) -> Result<&Map<String, Value>, Error> {
     item.as_object().ok_or_else(|| {
-        let received = go::type_name(item);
+        let received = type_name(item);
         internal(format!("expected a map[string]interface {{}}, but received a {received}"))
     })
 }
 
+/// What the messages of the Go library call the type of a value.
+pub(super) fn type_name(value: &Value) -> &'static str {
+    if value.is_null() { "%!s(<nil>)" } else { go::type_name(value) }
+}
+
 /// The kind of the items of two lists, which must all have the same type; `None` if there are none.
 fn kind_of(current: &[Value], patch: &[Value]) -> Result<Option<Items>, Error> {
-    let mut types = current.iter().chain(patch).map(go::type_name);
+    let mut types = current.iter().chain(patch).map(type_name);
     let Some(first) = types.next() else {
         return Ok(None);
     };
@@ -248,7 +254,7 @@ fn kind_of(current: &[Value], patch: &[Value]) -> Result<Option<Items>, Error> {
         return Err(Error::CannotApply("lists of lists are not supported".to_owned()));
     }
     if types.any(|other| other != first) {
-        let (current, patch) = (go::shown_list(current), go::shown_list(patch));
+        let (current, patch) = (go::plain_list(current), go::plain_list(patch));
         return Err(internal(format!("list element types are not identical: [{current} {patch}]")));
     }
     let objects = first == "map[string]interface {}";

@@ -6,7 +6,6 @@
 //! (`evanphx/json-patch` and `strategicpatch`), and all of them are decoded first, so that a body
 //! that cannot be read is refused before the object is looked at.
 
-mod go;
 mod json;
 mod lists;
 mod merge;

@@ -6,8 +6,9 @@
 //! `$setElementOrder/<field>` orders a list and `$deleteFromPrimitiveList/<field>` takes scalars
 //! out of one. The rules are those of `k8s.io/apimachinery/pkg/util/strategicpatch`.
 
-use super::lists::{self, Order};
-use super::{Error, go, parse_object, remainder};
+use super::lists::{self, Order, type_name};
+use super::{Error, parse_object, remainder};
+use crate::go;
 use crate::managed::{Type, TypeSchema};
 use serde_json::{Map, Value};
 
@@ -138,7 +139,7 @@ fn bad_format(why: &str) -> Error {
 
 /// The refusal of a `$patch` with another value than the known ones.
 pub(super) fn unknown_directive(directive: &Value, patch: &Map<String, Value>) -> Error {
-    let (directive, patch) = (go::shown(directive), go::shown_object(patch));
+    let (directive, patch) = (go::plain(directive), go::plain_object(patch));
     Error::Internal(format!("unknown patch type: {directive} in map: {patch}"))
 }
 
@@ -235,7 +236,7 @@ fn merge_in_order(
         Value::Array(items) => Ok(items.clone()),
         other => Err(Error::Internal(format!(
             "expected a []interface {{}}, but received a {}",
-            go::type_name(other)
+            type_name(other)
         ))),
     };
     let order = list(order)?;

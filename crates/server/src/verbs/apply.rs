@@ -9,7 +9,6 @@ use crate::cache::Entry;
 use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
-use crate::store::Store;
 use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::managed::Applied;
 use pintle_meta::options::{FieldValidation, PatchOptions};
@@ -25,11 +24,7 @@ struct Configuration {
 }
 
 /// Apply to an object, which is created where it does not exist, or to its status.
-pub(super) async fn object(
-    cx: &Context,
-    store: &Store,
-    on: Option<Subresource<'_>>,
-) -> Result<Reply, Status> {
+pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<Reply, Status> {
     let options = PatchOptions::from_query(&cx.query, true)?;
     // What cannot be read is of less weight than an object that does not exist.
     let config = read(cx);
@@ -42,11 +37,11 @@ pub(super) async fn object(
             applied(cx, stored, config.as_ref().map_err(Status::clone)?, &options)
         }),
     };
-    replace(cx, store, &update).await
+    replace(cx, &update).await
 }
 
 /// Apply to a part.
-pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
     let options = &PatchOptions::from_query(&cx.query, true)?;
     let config = read(cx);
     let update = Update {
@@ -55,7 +50,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         manager: None,
         creates: false,
         make: Box::new(|stored| {
-            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let (old, entry) = stored.ok_or_else(|| cx.missing())?;
             let config = config.as_ref().map_err(Status::clone)?;
             if let Some(scale) = &part.scale {
                 let value = whole(cx, part, &scale.paths, &config.value)?;
@@ -73,7 +68,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
             update::with_part(cx, part, Some((old, entry)), object.as_ref())
         }),
     };
-    update::show(part, store, replace(cx, store, &update).await?)
+    update::show(cx, part, replace(cx, &update).await?)
 }
 
 /// The configuration of an object that says what one of its scale says: so that who applies the one

@@ -1,16 +1,15 @@
 //! POST to an action.
 
 use super::body::{self, Expected};
-use super::{Context, create, fields};
+use super::{Context, create, fields, get};
 use crate::admission::Operation;
 use crate::part::{Action, AnyCall};
 use crate::reply::Reply;
-use crate::store::Store;
 use pintle_meta::options::{CreateOptions, ReadAt};
 use pintle_meta::{FieldErrors, Object, Status};
 
 /// POST to an action: the object of the path and the body go to its author's function.
-pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result<Reply, Status> {
+pub(super) async fn call(cx: &Context, action: &Action) -> Result<Reply, Status> {
     body::check_media_type(cx)?;
     let options = CreateOptions::from_query(&cx.query)?;
     let expected = Expected {
@@ -30,10 +29,9 @@ pub(super) async fn call(cx: &Context, store: &Store, action: &Action) -> Result
     cx.plugins.mutate(&attributes, body.as_mut()).await?;
     cx.plugins.validate(&attributes, Some(body.as_ref())).await?;
     cx.check_name()?;
-    let entry = store.get(&cx.key(), ReadAt::Latest).await?;
+    let (object, entry) = get::found(cx, ReadAt::Latest).await?;
     let kind = &cx.resource.kind;
     let json = entry.value(kind, cx.version).unwrap_or_default();
-    let object = store.decode(&entry)?;
     let call = AnyCall { object, json, request: cx.request.clone() };
     let answer = action.call.call(call, body).await?;
     let version = answer.meta().resource_version.as_deref().and_then(|text| text.parse().ok());

@@ -1,10 +1,10 @@
 //! Requests to a connecter.
 
-use super::{Context, own};
+use super::{Context, get};
 use crate::admission::Operation;
 use crate::connect::{Answer, Connection};
 use crate::part::AnyCall;
-use crate::registry::{Backing, Subresource};
+use crate::registry::Subresource;
 use crate::request::query_value;
 use pintle_meta::Status;
 use pintle_meta::options::ReadAt;
@@ -19,13 +19,7 @@ pub(crate) async fn connect(cx: &Context, connection: Connection) -> Result<Answ
     cx.check_name()?;
     let attributes = cx.attributes(Operation::Connect, &cx.request.name, None);
     cx.plugins.validate(&attributes, None).await?;
-    let (object, entry) = match &cx.resource.backing {
-        Backing::Store(store) => {
-            let entry = store.get(&cx.key(), ReadAt::Latest).await?;
-            (store.decode(&entry)?, entry)
-        }
-        Backing::Rest(rest) => own::object(cx, rest.as_ref()).await?,
-    };
+    let (object, entry) = get::found(cx, ReadAt::Latest).await?;
     let json = entry.value(&cx.resource.kind, cx.version).unwrap_or_default();
     let call = AnyCall { object, json, request: cx.request.clone() };
     connect.connecter.connect(call, connection).await

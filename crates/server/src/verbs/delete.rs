@@ -301,7 +301,7 @@ fn finalizers(cx: &Context, meta: &ObjectMeta, options: &DeleteOptions) -> Vec<S
     finalizers
 }
 
-fn check_preconditions(
+pub(super) fn check_preconditions(
     cx: &Context,
     old: &dyn Object,
     entry: &Entry,

@@ -22,6 +22,7 @@ pub(crate) use connect::connect;
 pub(crate) use delete::Deletion;
 
 use crate::admission::{Attributes, Operation, Plugins};
+use crate::cache::Entry;
 use crate::negotiate::Format;
 use crate::pipeline::Shared;
 use crate::registry::{Backing, Resource, Subresource};
@@ -112,6 +113,17 @@ impl Context {
         self.resource.group_resource()
     }
 
+    /// 404: the object that the path names is not there.
+    fn missing(&self) -> Status {
+        Status::not_found(&self.group_resource(), &self.request.name)
+    }
+
+    /// The object of an entry.
+    fn decode(&self, entry: &Entry) -> Result<Box<dyn Object>, Status> {
+        let why = |corrupt| Status::internal(&corrupt).caused_by(corrupt);
+        entry.object(&self.resource.kind).map_err(why)
+    }
+
     /// The key of the object that the path names.
     pub(crate) fn key(&self) -> String {
         Store::key(&self.request.namespace, &self.request.name)
@@ -192,43 +204,40 @@ impl Context {
 /// A future is as large as the largest that it may wait for, and is moved a few times. Writes are
 /// large, and boxed so that reads do not pay for them.
 pub(crate) async fn serve(cx: &Context) -> Result<Reply, Status> {
+    if !cx.request.subresource.is_empty() {
+        return Box::pin(serve_subresource(cx)).await;
+    }
     let store = match &cx.resource.backing {
         Backing::Store(store) => store,
         Backing::Rest(rest) => return Box::pin(own::serve(cx, rest.as_ref())).await,
     };
-    if !cx.request.subresource.is_empty() {
-        return Box::pin(serve_subresource(cx, store)).await;
-    }
     match cx.request.verb {
         "get" => get::object(cx, store).await,
         "list" => list::list(cx, store).await,
         "watch" => watch::watch(cx, store).await,
         "create" => Box::pin(create::create(cx, store)).await,
-        "update" => Box::pin(update::object(cx, store, None)).await,
-        "patch" => Box::pin(patch::object(cx, store, None)).await,
+        "update" => Box::pin(update::object(cx, None)).await,
+        "patch" => Box::pin(patch::object(cx, None)).await,
         "delete" => Box::pin(delete::object(cx, store)).await,
         "deletecollection" => Box::pin(delete_collection::delete(cx, store)).await,
         _ => Err(Status::method_not_allowed()),
     }
 }
 
-async fn serve_subresource(cx: &Context, store: &Store) -> Result<Reply, Status> {
+async fn serve_subresource(cx: &Context) -> Result<Reply, Status> {
     let subresource = cx.resource.subresource(cx.version, &cx.request.subresource);
     match (subresource, cx.request.verb) {
         (None, _) => Err(Status::unknown_path()),
-        (Some(Subresource::Status(_)), "get") => get::object(cx, store).await,
-        (on @ Some(Subresource::Status(_)), "update") => {
-            Box::pin(update::object(cx, store, on)).await
-        }
-        (on @ Some(Subresource::Status(_)), "patch") => {
-            Box::pin(patch::object(cx, store, on)).await
-        }
-        (Some(Subresource::Part(part)), "get") => get::part(cx, store, part).await,
-        (Some(Subresource::Part(part)), "update") => Box::pin(update::part(cx, store, part)).await,
-        (Some(Subresource::Part(part)), "patch") => Box::pin(patch::part(cx, store, part)).await,
-        (Some(Subresource::Action(action)), "create") => {
-            Box::pin(call::call(cx, store, action)).await
-        }
+        (Some(Subresource::Status(_)), "get") => match &cx.resource.backing {
+            Backing::Store(store) => get::object(cx, store).await,
+            Backing::Rest(rest) => own::get(cx, rest.as_ref()).await,
+        },
+        (on @ Some(Subresource::Status(_)), "update") => Box::pin(update::object(cx, on)).await,
+        (on @ Some(Subresource::Status(_)), "patch") => Box::pin(patch::object(cx, on)).await,
+        (Some(Subresource::Part(part)), "get") => get::part(cx, part).await,
+        (Some(Subresource::Part(part)), "update") => Box::pin(update::part(cx, part)).await,
+        (Some(Subresource::Part(part)), "patch") => Box::pin(patch::part(cx, part)).await,
+        (Some(Subresource::Action(action)), "create") => Box::pin(call::call(cx, action)).await,
         (Some(_), _) => Err(Status::method_not_allowed()),
     }
 }

@@ -8,7 +8,6 @@ use crate::negotiate::is_patch;
 use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
-use crate::store::Store;
 use crate::typing::Typing;
 use pintle_meta::decode::{self, Decoded};
 use pintle_meta::go;
@@ -96,13 +95,9 @@ fn refuse(error: Error) -> Status {
 }
 
 /// PATCH of an object, or of its status.
-pub(super) async fn object(
-    cx: &Context,
-    store: &Store,
-    on: Option<Subresource<'_>>,
-) -> Result<Reply, Status> {
+pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<Reply, Status> {
     if is_apply(cx) {
-        return apply::object(cx, store, on).await;
+        return apply::object(cx, on).await;
     }
     let (patch, options) = read(cx)?;
     let update = Update {
@@ -111,17 +106,17 @@ pub(super) async fn object(
         manager: Some(fields::manager(cx, &options.field_manager)),
         creates: false,
         make: Box::new(|stored| {
-            let (_, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let (_, entry) = stored.ok_or_else(|| cx.missing())?;
             patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)
         }),
     };
-    replace(cx, store, &update).await
+    replace(cx, &update).await
 }
 
 /// PATCH of a part.
-pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
     if is_apply(cx) {
-        return apply::part(cx, store, part).await;
+        return apply::part(cx, part).await;
     }
     let (patch, options) = read(cx)?;
     let update = Update {
@@ -130,14 +125,14 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         manager: update::owner(cx, part, &options.field_manager),
         creates: false,
         make: Box::new(|stored| {
-            let (old, entry) = stored.ok_or_else(|| store.not_found(&cx.key()))?;
+            let (old, entry) = stored.ok_or_else(|| cx.missing())?;
             let value = update::shown(part, old, entry)?;
             let schema = &part.typing.get_or_init(|| Typing::of_body(&part.body)).schema;
             let new = patched(cx, &patch, (value, schema), update::expected(part), &options)?;
             update::with_part(cx, part, Some((old, entry)), new.as_ref())
         }),
     };
-    update::show(part, store, replace(cx, store, &update).await?)
+    update::show(cx, part, replace(cx, &update).await?)
 }
 
 /// Whether a configuration comes in CBOR.

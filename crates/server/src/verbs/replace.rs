@@ -1,9 +1,9 @@
 //! The loop behind every update: read, change, check, write if nothing came between.
 
-use super::{Context, create, fields, rules};
-use crate::admission::Operation;
+use super::{Context, create, fields, own, rules};
+use crate::admission::{Attributes, Operation};
 use crate::cache::Entry;
-use crate::registry::Subresource;
+use crate::registry::{Backing, Subresource};
 use crate::reply::Reply;
 use crate::store::Store;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -47,12 +47,12 @@ enum Outcome {
 }
 
 /// Makes an update, as often as it takes.
-pub(super) async fn replace(
-    cx: &Context,
-    store: &Store,
-    update: &Update<'_>,
-) -> Result<Reply, Status> {
+pub(super) async fn replace(cx: &Context, update: &Update<'_>) -> Result<Reply, Status> {
     cx.check_name()?;
+    let store = match &cx.resource.backing {
+        Backing::Store(store) => store,
+        Backing::Rest(rest) => return own::replace(cx, rest.as_ref(), update).await,
+    };
     let key = cx.key();
     // The cache is a good guess. Whatever goes wrong with it, and whatever needs no write that would
     // show it to be right, is tried once more on the stored object unless that is the same, so a
@@ -100,23 +100,48 @@ async fn attempt(
 ) -> Result<Outcome, Status> {
     let Some(entry) = entry else { return create(cx, store, update, key).await };
     let old = store.decode(entry)?;
-    let mut new = (update.make)(Some((old.as_ref(), entry)))?;
-    create::own_namespace(cx, new.meta_mut())?;
-    check_preconditions(cx, new.meta(), old.as_ref(), entry)?;
-    if let Some(manager) = &update.manager {
-        fields::track(cx, Some((old.as_ref(), entry)), new.as_mut(), manager)?;
-    }
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
-    cx.plugins.mutate(&attributes, new.as_mut()).await?;
-    create::own_owners(cx, new.meta_mut());
-    keep_metadata(new.meta_mut(), old.meta());
-    prepare(cx, update, &mut new, old.as_ref());
+    let mut new = changed(cx, update, &attributes, (old.as_ref(), entry)).await?;
+    (cx.resource.kind.hooks.prepare_update)(new.as_mut(), old.as_ref(), &cx.request);
     count(cx, new.as_mut(), old.as_ref())?;
     validate(cx, update, new.as_ref(), old.as_ref())?;
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
     fields::keep_times(store, key, new.as_mut(), old.as_ref(), entry)?;
     write(store, update, key, new.as_ref(), entry).await
+}
+
+/// The new object, with what a client cannot change as it was.
+pub(super) async fn changed(
+    cx: &Context,
+    update: &Update<'_>,
+    attributes: &Attributes<'_>,
+    (old, entry): (&dyn Object, &Entry),
+) -> Result<Box<dyn Object>, Status> {
+    let mut new = (update.make)(Some((old, entry)))?;
+    create::own_namespace(cx, new.meta_mut())?;
+    check_preconditions(cx, new.meta(), old, entry)?;
+    if let Some(manager) = &update.manager {
+        fields::track(cx, Some((old, entry)), new.as_mut(), manager)?;
+    }
+    cx.plugins.mutate(attributes, new.as_mut()).await?;
+    create::own_owners(cx, new.meta_mut());
+    keep_metadata(new.meta_mut(), old.meta());
+    keep_parts(cx, update, &mut new, old);
+    Ok(new)
+}
+
+/// The object that an update makes where there is none.
+pub(super) fn created(cx: &Context, update: &Update<'_>) -> Result<Box<dyn Object>, Status> {
+    let mut object = (update.make)(None)?;
+    create::own_namespace(cx, object.meta_mut())?;
+    let version = object.meta_mut().resource_version.take();
+    parse_resource_version(version.as_deref().unwrap_or_default())?;
+    if let Some(manager) = &update.manager {
+        fields::track(cx, None, object.as_mut(), manager)?;
+    }
+    create::own_owners(cx, object.meta_mut());
+    Ok(object)
 }
 
 /// An update of an object that does not exist creates it, where the kind allows that.
@@ -130,14 +155,7 @@ async fn create(
     if !allowed || update.on.is_some() {
         return Err(store.not_found(key));
     }
-    let mut object = (update.make)(None)?;
-    create::own_namespace(cx, object.meta_mut())?;
-    let version = object.meta_mut().resource_version.take();
-    parse_resource_version(version.as_deref().unwrap_or_default())?;
-    if let Some(manager) = &update.manager {
-        fields::track(cx, None, object.as_mut(), manager)?;
-    }
-    create::own_owners(cx, object.meta_mut());
+    let object = created(cx, update)?;
     create::finish(cx, store, object, update.dry_run).await.map(Outcome::Written)
 }
 
@@ -160,6 +178,8 @@ fn check_preconditions(
         return Err(Status::conflict(&on, name, why));
     }
     match parse_resource_version(new.resource_version.as_deref().unwrap_or_default())? {
+        // Not every author keeps versions.
+        _ if entry.revision == 0 => Ok(()),
         0 if cx.resource.kind.allows_unconditional_update => Ok(()),
         0 => {
             let mut errors = FieldErrors::new();
@@ -189,7 +209,7 @@ fn keep_metadata(new: &mut ObjectMeta, old: &ObjectMeta) {
 }
 
 /// What a write to this subresource may not change is taken from the stored object.
-fn prepare(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old: &dyn Object) {
+fn keep_parts(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old: &dyn Object) {
     match (update.on, &cx.resource.status) {
         (Some(Subresource::Status(part)), _) => {
             let mut kept = old.boxed_clone();
@@ -206,7 +226,6 @@ fn prepare(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old: &d
         }
         _ => {}
     }
-    (cx.resource.kind.hooks.prepare_update)(new.as_mut(), old, &cx.request);
 }
 
 /// Counts a change, where the kind asks for it.

@@ -7,21 +7,17 @@ use crate::cache::Entry;
 use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
-use crate::store::Store;
 use pintle_meta::options::UpdateOptions;
 use pintle_meta::{Object, Status};
 use serde_json::Value;
 
 /// PUT of an object, or of its status: then the status and the metadata are the client's, and the
 /// rest stays.
-pub(super) async fn object(
-    cx: &Context,
-    store: &Store,
-    on: Option<Subresource<'_>>,
-) -> Result<Reply, Status> {
+pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
     check_name(cx, object.as_ref())?;
+    // What a client sends is looked at before the object is looked for, and once more after it.
     create::own_namespace(cx, object.meta_mut())?;
     create::own_owners(cx, object.meta_mut());
     let update = Update {
@@ -31,11 +27,11 @@ pub(super) async fn object(
         creates: false,
         make: Box::new(|_| Ok(object.boxed_clone())),
     };
-    replace(cx, store, &update).await
+    replace(cx, &update).await
 }
 
 /// PUT of a part.
-pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Reply, Status> {
+pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
     let expected = expected(part);
     let mut body = body::object(cx, expected, options.field_validation)?;
@@ -48,7 +44,7 @@ pub(super) async fn part(cx: &Context, store: &Store, part: &Part) -> Result<Rep
         creates: false,
         make: Box::new(|stored| with_part(cx, part, stored, body.as_ref())),
     };
-    show(part, store, replace(cx, store, &update).await?)
+    show(cx, part, replace(cx, &update).await?)
 }
 
 /// Who comes to own the fields of the object that a write to a part changes. Nobody does, but for a
@@ -83,8 +79,7 @@ pub(super) fn with_part(
     stored: Option<(&dyn Object, &Entry)>,
     body: &dyn Object,
 ) -> Result<Box<dyn Object>, Status> {
-    let missing = || Status::not_found(&cx.group_resource(), &cx.request.name);
-    let (old, entry) = stored.ok_or_else(missing)?;
+    let (old, entry) = stored.ok_or_else(|| cx.missing())?;
     let mut new = old.boxed_clone();
     (part.set)(&mut new, body.boxed_clone())?;
     let meta = new.meta_mut();
@@ -98,9 +93,9 @@ pub(super) fn with_part(
 }
 
 /// The answer to a write of a part: the part as it is now.
-pub(super) fn show(part: &Part, store: &Store, reply: Reply) -> Result<Reply, Status> {
+pub(super) fn show(cx: &Context, part: &Part, reply: Reply) -> Result<Reply, Status> {
     let Reply::Object { code, entry } = reply else { return Ok(reply) };
-    let object = store.decode(&entry)?;
+    let object = cx.decode(&entry)?;
     let shown = (part.get)(object.as_ref())?;
     let encoded = (part.body.encode)(shown.as_ref(), Some(entry.revision));
     let json = encoded.map_err(|e| Status::internal(&e))?.bytes.into();

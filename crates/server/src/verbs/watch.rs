@@ -70,11 +70,7 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
     let Some(watcher) = store.cache().watch_after(from) else {
         return Ok(ended(&shape, &too_old(from, store.cache().floor())));
     };
-    let time = match options.timeout_seconds.and_then(|s| u64::try_from(s).ok()) {
-        Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
-        _ => cx.watch_time + cx.watch_time.mul_f64(spread(cx)),
-    };
-    let end = Instant::now() + time;
+    let end = Instant::now() + time(cx, &options);
     let state = Watching {
         shape,
         selection,
@@ -84,7 +80,6 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         seen: from,
         bookmarks: options.allow_watch_bookmarks,
         tell_initial_end: initial && options.allow_watch_bookmarks,
-        api_version: cx.version().api_version.clone(),
         end,
         doubt,
         timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks, doubt))),
@@ -100,8 +95,16 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
     }))))
 }
 
+/// How long a watch lasts.
+pub(super) fn time(cx: &Context, options: &ListOptions) -> Duration {
+    match options.timeout_seconds.and_then(|s| u64::try_from(s).ok()) {
+        Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
+        _ => cx.watch_time + cx.watch_time.mul_f64(spread(cx)),
+    }
+}
+
 /// Refuses a format that has no stream, once all else is well.
-fn check_format(cx: &Context) -> Result<(), Status> {
+pub(super) fn check_format(cx: &Context) -> Result<(), Status> {
     if cx.format.media != Media::Yaml {
         return Ok(());
     }
@@ -135,7 +138,7 @@ fn too_old(from: Revision, known: Revision) -> Status {
     Status::expired(format!("too old resource version: {from} ({known})"))
 }
 
-fn error_event(shape: &Shape, status: &Status) -> Bytes {
+pub(super) fn error_event(shape: &Shape, status: &Status) -> Bytes {
     let mut out = Vec::new();
     shape.error_event(status, &mut out);
     out.into()
@@ -154,7 +157,6 @@ struct Watching {
     seen: Revision,
     bookmarks: bool,
     tell_initial_end: bool,
-    api_version: String,
     end: Instant,
     /// When a watch that is ahead of the storage is told so.
     doubt: Option<Instant>,
@@ -270,28 +272,33 @@ impl Watching {
         self.shape.event(kind, entry, std::mem::take(&mut self.first), out);
     }
 
-    /// An object with nothing in it: what a bookmark carries beside its resource version.
-    fn empty(&self) -> Option<Value> {
-        let kind = &self.shape.kind;
-        let empty = (kind.hub().convert)((kind.hub().zero)()).ok()?;
-        let encoded = (kind.versions[self.shape.version].encode)(empty.as_ref(), None).ok()?;
-        let mut empty: Value = serde_json::from_slice(&encoded.bytes).ok()?;
-        if kind.versions[self.shape.version].has_status && empty["status"].is_null() {
-            empty["status"] = json!({});
-        }
-        Some(empty)
-    }
-
     /// Tells the client how far it is, and once that it has seen everything there was at the start.
     fn bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
-        let mut object = self.empty().unwrap_or_else(
-            || json!({ "kind": self.shape.kind.kind, "apiVersion": self.api_version }),
-        );
-        object["metadata"]["resourceVersion"] = self.seen.to_string().into();
+        let mut object = mark(&self.shape, self.seen);
         if initial_end {
             object["metadata"]["annotations"][INITIAL_EVENTS_END] = "true".into();
         }
         let first = std::mem::take(&mut self.first);
         self.shape.bookmark(&object, first, out);
     }
+}
+
+/// What a bookmark carries: an object with nothing in it but a resource version.
+pub(super) fn mark(shape: &Shape, seen: Revision) -> Value {
+    let version = &shape.kind.versions[shape.version];
+    let mut object = empty(shape)
+        .unwrap_or_else(|| json!({ "kind": shape.kind.kind, "apiVersion": version.api_version }));
+    object["metadata"]["resourceVersion"] = seen.to_string().into();
+    object
+}
+
+fn empty(shape: &Shape) -> Option<Value> {
+    let (kind, version) = (&shape.kind, &shape.kind.versions[shape.version]);
+    let empty = (kind.hub().convert)((kind.hub().zero)()).ok()?;
+    let encoded = (version.encode)(empty.as_ref(), None).ok()?;
+    let mut empty: Value = serde_json::from_slice(&encoded.bytes).ok()?;
+    if version.has_status && empty["status"].is_null() {
+        empty["status"] = json!({});
+    }
+    Some(empty)
 }
