@@ -16,6 +16,8 @@ use std::io::Write;
 const PLAIN_BYTES_MAX: usize = 128 << 10;
 /// So much is compressed at a time.
 const STEP_BYTES: usize = 64 << 10;
+/// So much is sent at a time, but for the end.
+const PACKED_BYTES: usize = 16 << 10;
 
 /// Compresses a good answer, where it is large; for clients that take gzip.
 pub(crate) fn compress(response: Response<Body>) -> Response<Body> {
@@ -62,7 +64,7 @@ fn steps(mut bytes: Bytes) -> impl Iterator<Item = Bytes> + Send {
 }
 
 fn pieces(plain: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
-    let encoder = GzEncoder::new(Vec::with_capacity(STEP_BYTES / 4), Compression::fast());
+    let encoder = GzEncoder::new(Vec::with_capacity(2 * PACKED_BYTES), Compression::fast());
     Body::Pieces(Box::new(Compressed { plain, encoder: Some(encoder) }))
 }
 
@@ -84,9 +86,9 @@ impl<I: Iterator<Item = Bytes>> Iterator for Compressed<I> {
                 return self.encoder.take()?.finish().ok().map(Bytes::from);
             };
             encoder.write_all(&piece).ok()?;
-            let ready = std::mem::take(encoder.get_mut());
-            if !ready.is_empty() {
-                return Some(ready.into());
+            if encoder.get_ref().len() >= PACKED_BYTES {
+                let room = Vec::with_capacity(2 * PACKED_BYTES);
+                return Some(std::mem::replace(encoder.get_mut(), room).into());
             }
         }
     }

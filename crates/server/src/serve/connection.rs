@@ -30,7 +30,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// The largest frame that is accepted; a connection buffers at most one that is incomplete.
 const FRAME_BYTES_MAX: u32 = 64 << 10;
 /// What is buffered of a response for a client that reads slowly.
-const SEND_BUFFER_BYTES_MAX: usize = 256 << 10;
+const SEND_BUFFER_BYTES_MAX: usize = 128 << 10;
 /// The headers of a request, as in Kubernetes.
 const HEADER_BYTES_MAX: u32 = 1 << 20;
 /// Requests that a client may cancel before they were looked at, and that may have failed on our
