@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -50,7 +51,7 @@ func deploy(t *testing.T, c *cluster, program string) *hello {
 	h.script(t, "certificates.sh")
 	here := filepath.Join(h.deployed, "deploy", "here")
 	check(t, os.Mkdir(here, 0o755))
-	check(t, os.WriteFile(filepath.Join(here, "kustomization.yaml"), fmt.Appendf(nil, overlay, h.service.port), 0o644))
+	write(t, filepath.Join(here, "kustomization.yaml"), fmt.Sprintf(overlay, h.service.port))
 	c.admin.must(t, "", "apply", "-k", here)
 	if !isOurs() {
 		grantAdmission(t, c.admin)
@@ -60,7 +61,7 @@ func deploy(t *testing.T, c *cluster, program string) *hello {
 	for i := range h.replicas {
 		h.replicas[i] = h.startReplica(t, fmt.Sprintf("hello-%d", i))
 	}
-	h.service.serve(h.replicas[:]...)
+	h.service.serve(t, h.replicas[:]...)
 	return h
 }
 
@@ -137,23 +138,30 @@ func (h *hello) certificate(name string) string {
 	return filepath.Join(h.deployed, "deploy", "base", "certificates", name)
 }
 
+// startReplica starts a replica that is told where its cluster is.
 func (h *hello) startReplica(t *testing.T, name string) *replica {
 	t.Helper()
+	return h.startReplicaAs(t, name, nil, []string{
+		"--kubeconfig=" + h.kubeconfig, "--authentication-kubeconfig=" + h.kubeconfig,
+		"--authorization-kubeconfig=" + h.kubeconfig,
+	})
+}
+
+func (h *hello) startReplicaAs(t *testing.T, name string, before, more []string) *replica {
+	t.Helper()
 	port := freePort(t)
-	folder := filepath.Join(h.cluster.folder, name+"-data")
 	flags := []string{
 		"--bind-address=127.0.0.1", "--secure-port=" + port,
 		"--tls-cert-file=" + h.certificate("tls.crt"), "--tls-private-key-file=" + h.certificate("tls.key"),
 		"--enable-etcd-storage", "--etcd-servers=" + h.cluster.etcd,
 		"--enable-auth", "--enable-admission",
-		"--kubeconfig=" + h.kubeconfig, "--authentication-kubeconfig=" + h.kubeconfig,
-		"--authorization-kubeconfig=" + h.kubeconfig,
 		"--authorization-webhook-cache-unauthorized-ttl=" + refusalTime,
 	}
 	if isOurs() {
-		flags = append(flags, "--data-dir="+folder, "--shutdown-delay-duration="+endDelay)
+		flags = append(flags, "--data-dir="+filepath.Join(h.cluster.folder, name+"-data"), "--shutdown-delay-duration="+endDelay)
 	}
-	one := &replica{process: start(t, h.cluster.folder, name, h.program, flags...), port: port}
+	command := slices.Concat(before, []string{h.program}, flags, more)
+	one := &replica{process: start(t, h.cluster.folder, name, command[0], command[1:]...), port: port}
 	one.anonymous = newCaller(t, one.url(), h.certificate("ca.crt"), identity{}, "")
 	began := time.Now()
 	soon(t, name+" is ready", func() error {

@@ -96,7 +96,7 @@ func restart(t *testing.T, h *hello) {
 		one.stop(t)
 		t.Logf("%s ended after %s", one.name, time.Since(began).Round(time.Millisecond))
 		h.replicas[i] = h.startReplica(t, fmt.Sprintf("hello-%d", i+len(h.replicas)))
-		h.service.serve(h.replicas[:]...)
+		h.service.serve(t, h.replicas[:]...)
 		time.Sleep(time.Second)
 	}
 	made := use(t)
@@ -208,8 +208,7 @@ func outage(t *testing.T, h *hello) {
 	for i := range h.replicas {
 		h.replicas[i] = h.startReplica(t, fmt.Sprintf("hello-back-%d", i))
 	}
-	h.service.serve(h.replicas[:]...)
-	time.Sleep(2 * probePeriod)
+	h.service.serve(t, h.replicas[:]...)
 	h.look(t)
 	within(t, 2*time.Minute, "the APIServices are available again", h.isAvailable("True"))
 	h.cluster.admin.says(t, "foo.hello.zeng.dev/shown", "", "get", "foos", "-o", "name")

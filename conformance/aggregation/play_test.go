@@ -44,6 +44,8 @@ func TestPlay(t *testing.T) {
 		{"roles", roles},
 		{"straight", straight},
 		{"front proxy", frontProxy},
+		{"a pod", pod},
+		{"upgrade", upgrade},
 		{"namespaces", namespaces},
 		{"garbage", garbage},
 		{"deployment", deployment},

@@ -2,10 +2,12 @@ package aggregation
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -42,12 +44,22 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-// serve says which replicas there are.
-func (s *service) serve(replicas ...*replica) {
+// serve says which replicas there are, and waits until all are known to be ready.
+func (s *service) serve(t *testing.T, replicas ...*replica) {
+	t.Helper()
 	s.lock.Lock()
-	defer s.lock.Unlock()
-	s.replicas = replicas
-	s.ready = map[*replica]bool{}
+	s.replicas = slices.Clone(replicas)
+	s.lock.Unlock()
+	soon(t, "the probes know of all replicas", func() error {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		for _, one := range replicas {
+			if !s.ready[one] {
+				return fmt.Errorf("%s is not ready", one.name)
+			}
+		}
+		return nil
+	})
 }
 
 func (s *service) probe(done <-chan struct{}) {
