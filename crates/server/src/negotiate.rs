@@ -298,7 +298,7 @@ impl<'a> Clause<'a> {
         let media = match self.media {
             "application/json" | "application/*" | "*/*" => Media::Json,
             "application/yaml" => Media::Yaml,
-            PROTOBUF if offer.has_protobuf() => Media::Protobuf,
+            PROTOBUF => Media::Protobuf,
             CBOR if offer.cbor => Media::Cbor,
             _ => return None,
         };
@@ -317,6 +317,10 @@ impl<'a> Clause<'a> {
             ("PartialObjectMetadataList", "meta.k8s.io") => Transform::PartialList,
             _ => return None,
         };
+        // Every kind has metadata in protocol buffers, and not every one the rest.
+        if media == Media::Protobuf && transform == Transform::None && !offer.has_protobuf() {
+            return None;
+        }
         Some(Format { media, pretty: self.pretty, transform, beta })
     }
 }
@@ -359,6 +363,7 @@ mod tests {
         let partial =
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
         check(partial, Ok((Media::Protobuf, Transform::Partial)));
+        check_of(kind, false, partial, Ok((Media::Protobuf, Transform::Partial)));
         check("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", Err(406));
         check(
             "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",

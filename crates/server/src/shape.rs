@@ -91,17 +91,14 @@ impl Shape {
     /// Writes the event that tells how far a watch is, about an object with nothing else in it.
     pub(crate) fn bookmark(&self, object: &Value, first: bool, out: &mut Vec<u8>) {
         if self.media == Media::Protobuf {
-            if let Ok(codec) = self.kind.versions[self.version].protobuf.codec() {
-                protobuf::document_event(codec, "BOOKMARK", object, out);
-            }
-            return;
+            return self.protobuf_bookmark(object, out);
         }
         if self.media == Media::Cbor {
             return self.cbor_event(|json, out| json.bookmark(object, first, out), out);
         }
         event_head("BOOKMARK", out);
-        let mut metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
         if self.is_table() {
+            let metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
             self.table_head(metadata.to_string().as_bytes(), first, out);
             out.extend_from_slice(br#"{"cells":"#);
             match (self.kind.hub().convert)((self.kind.hub().zero)()) {
@@ -109,10 +106,6 @@ impl Shape {
                 Err(_) => out.extend_from_slice(b"[]"),
             }
             out.extend_from_slice(br#","object":"#);
-        }
-        let end = &object["metadata"]["annotations"][INITIAL_EVENTS_END];
-        if !end.is_null() {
-            metadata["annotations"][INITIAL_EVENTS_END] = end.clone();
         }
         match (self.transform, self.include) {
             (Transform::Table, Include::Nothing) => out.extend_from_slice(b"null"),
@@ -122,6 +115,7 @@ impl Shape {
             }
             _ => {
                 type_meta("PartialObjectMetadata", self.meta_version(), out);
+                let metadata = bookmark_metadata(object);
                 out.extend_from_slice(format!(r#","metadata":{metadata}}}"#).as_bytes());
             }
         }
@@ -259,6 +253,16 @@ impl Shape {
         }
         out.push(b'}');
     }
+}
+
+/// What the metadata of a bookmark say.
+fn bookmark_metadata(object: &Value) -> Value {
+    let mut metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
+    let end = &object["metadata"]["annotations"][INITIAL_EVENTS_END];
+    if !end.is_null() {
+        metadata["annotations"][INITIAL_EVENTS_END] = end.clone();
+    }
+    metadata
 }
 
 fn event_head(event: &str, out: &mut Vec<u8>) {

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use jiff::Timestamp;
 use pintle_meta::columns::Row;
-use pintle_meta::protobuf::envelope;
+use pintle_meta::protobuf::{envelope, known};
 use pintle_meta::{KindInfo, Object, cbor, yaml};
 use pintle_storage::Revision;
 use std::fmt;
@@ -245,8 +245,26 @@ impl Entry {
             let made = Proto::new(codec, &value);
             made.inspect_err(|error| tracing::error!(key = %self.key, %error, "no protobuf")).ok()
         };
-        let empty = || kind.versions.iter().map(|_| OnceLock::new()).collect();
-        self.made(kind).protobuf.get_or_init(empty)[version].get_or_init(make).as_ref()
+        self.protos(kind)[version].get_or_init(make).as_ref()
+    }
+
+    /// A message of which only the metadata, those of the hub, are sure to be there: every kind has
+    /// that form.
+    pub(crate) fn partial_protobuf(&self, kind: &KindInfo) -> Option<&Proto> {
+        let make = || {
+            let value: serde_json::Value = serde_json::from_slice(self.bytes()).ok()?;
+            let part = serde_json::json!({ "metadata": value["metadata"] });
+            let made = Proto::new(&known::PARTIAL_CODEC, &part);
+            made.inspect_err(|error| tracing::error!(key = %self.key, %error, "no metadata")).ok()
+        };
+        let whole = self.protobuf(kind, 0);
+        whole.or_else(|| self.protos(kind)[kind.versions.len()].get_or_init(make).as_ref())
+    }
+
+    /// The messages of the versions, and one of the metadata alone.
+    fn protos(&self, kind: &KindInfo) -> &[OnceLock<Option<Proto>>] {
+        let empty = || (0..=kind.versions.len()).map(|_| OnceLock::new()).collect();
+        self.made(kind).protobuf.get_or_init(empty)
     }
 
     /// The object in the hub version, as JSON without a resource version: what is stored.

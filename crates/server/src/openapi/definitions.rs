@@ -85,6 +85,7 @@ impl Definitions {
             Some(Value::Object(locals)) => locals,
             _ => Map::new(),
         };
+        follow(&mut root, &locals);
         let targets = self.targets(&prefix, kind, &locals);
         for (local, source) in &locals {
             if let Some(name) = targets.definition(local)
@@ -152,6 +153,24 @@ impl Definitions {
             targets.insert(local.clone(), target);
         }
         targets
+    }
+}
+
+/// Makes a schema of what it refers to, where it says nothing else: the type of a kind that is another
+/// type by a new name.
+fn follow(root: &mut Value, locals: &Map<String, Value>) {
+    let Some(root) = root.as_object_mut() else { return };
+    let target = match (root.get("$ref"), root.get("allOf").and_then(Value::as_array)) {
+        (Some(target), _) => target,
+        (None, Some(all)) if all.len() == 1 => &all[0]["$ref"],
+        _ => return,
+    };
+    let local = target.as_str().and_then(|target| target.rsplit('/').next());
+    let Some(Value::Object(source)) = local.and_then(|local| locals.get(local)) else { return };
+    root.remove("$ref");
+    root.remove("allOf");
+    for (key, value) in source {
+        root.entry(key.clone()).or_insert_with(|| value.clone());
     }
 }
 

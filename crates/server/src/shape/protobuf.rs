@@ -6,7 +6,7 @@ use crate::negotiate::Transform;
 use pintle_meta::Status;
 use pintle_meta::protobuf::{Codec, envelope, known};
 use pintle_storage::Revision;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The field of a list that an item is.
 const ITEMS: u32 = 2;
@@ -33,7 +33,7 @@ impl Shape {
     fn message_length(&self, entry: &Entry) -> Option<usize> {
         Some(match self.transform {
             Transform::None => entry.protobuf(&self.kind, self.version)?.length(entry.revision),
-            _ => entry.protobuf(&self.kind, 0)?.metadata_length(entry.revision),
+            _ => entry.partial_protobuf(&self.kind)?.metadata_length(entry.revision),
         })
     }
 
@@ -46,7 +46,7 @@ impl Shape {
             }
             // Metadata alone are the first field of an object; those of the hub, as with JSON.
             _ => {
-                if let Some(message) = entry.protobuf(&self.kind, 0) {
+                if let Some(message) = entry.partial_protobuf(&self.kind) {
                     message.write_metadata(entry.revision, out);
                 }
             }
@@ -79,6 +79,19 @@ impl Shape {
         };
         envelope::event(event, length, write, out);
         Some(())
+    }
+
+    /// Writes the event that tells how far a watch is.
+    pub(super) fn protobuf_bookmark(&self, object: &Value, out: &mut Vec<u8>) {
+        if self.transform != Transform::None {
+            let (api_version, kind) = self.object_type();
+            let metadata = super::bookmark_metadata(object);
+            let part = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+            return document_event(&known::PARTIAL_CODEC, "BOOKMARK", &part, out);
+        }
+        if let Ok(codec) = self.kind.versions[self.version].protobuf.codec() {
+            document_event(codec, "BOOKMARK", object, out);
+        }
     }
 
     /// How long an item of a list is; `None` where it has no such form.

@@ -10,6 +10,7 @@ mod broken;
 mod cbor;
 mod cluster;
 mod connect;
+mod core_group;
 mod delegation;
 mod deletion;
 mod flags;
