@@ -138,8 +138,7 @@ async fn serve(
     record: &mut Option<Record>,
 ) -> Response<Body> {
     let received = shared.clock.now();
-    let (mut parts, body) = request.into_parts();
-    let body = Unread::new(&parts, body);
+    let (mut parts, body) = Unread::split(request);
     let (path, query) = (parts.uri.path(), query_pairs(parts.uri.query()));
     let target = Target::of(path);
     let format = negotiate::plain(&parts.headers, &query, false);

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 use percent_encoding::percent_decode_str;
@@ -166,9 +166,11 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    pub(crate) fn new(parts: &Parts, body: Incoming) -> Self {
+    /// Takes the body off a request.
+    pub(crate) fn split(request: Request<Incoming>) -> (Parts, Self) {
+        let (parts, body) = request.into_parts();
         let is_sent = parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT);
-        Self { body: Some(body), is_sent }
+        (parts, Self { body: Some(body), is_sent })
     }
 
     /// Gives the body to somebody who reads it in a way of his own.

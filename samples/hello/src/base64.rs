@@ -31,8 +31,7 @@ pub struct Base64Status {
 pub async fn base64(call: Call<v2::Foo>, mut body: Base64) -> Result<Base64, Status> {
     let path = &body.spec.field_path;
     let whole = path.is_empty().then_some(&call.json);
-    let field =
-        whole.or_else(|| path.split('.').try_fold(&call.json, |value, name| value.get(name)));
+    let field = whole.or_else(|| path.split('.').try_fold(&call.json, |at, name| at.get(name)));
     let unknown = || Status::bad_request(format!("undefined field path {path}"));
     // A whole object ends in a line feed, as everywhere.
     let end = if whole.is_some() { "\n" } else { "" };
