@@ -40,6 +40,9 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
     let shape = cx.shape()?;
     let version = parse_resource_version(&options.resource_version)?;
     let initial = options.send_initial_events.unwrap_or(version == 0);
+    // As in Kubernetes, which looks at the text of the version here.
+    let says_so =
+        options.send_initial_events.is_some() || matches!(&*options.resource_version, "" | "0");
     let (start, from) = if initial {
         let at = match (options.resource_version.as_str(), version) {
             ("", _) if options.resource_version_match == Some(ResourceVersionMatch::Exact) => {
@@ -79,7 +82,7 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         from,
         seen: from,
         bookmarks: options.allow_watch_bookmarks,
-        tell_initial_end: initial && options.allow_watch_bookmarks,
+        tell_initial_end: initial && says_so && options.allow_watch_bookmarks,
         end,
         doubt,
         timer: Box::pin(sleep_until(next_wake(end, options.allow_watch_bookmarks, doubt))),
