@@ -34,6 +34,7 @@ pub mod status;
 pub mod validation;
 pub mod yaml;
 
+pub use cel::Expression;
 pub use columns::{Cell, Columns};
 pub use field::FieldErrors;
 pub use kind::{Hub, KindInfo, Version, VersionInfo};

@@ -23,5 +23,32 @@ impl Expressions {
     }
 }
 
+/// An expression; there is none.
+#[derive(Debug)]
+pub enum Expression {}
+
+impl Expression {
+    /// Says that there is no language to read it in.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn compile(_: &str, _: &'static str) -> Result<Self, String> {
+        Err("expressions need the feature `cel`".to_owned())
+    }
+
+    /// Whether it looks at a field.
+    pub fn reads(&self, _: &str) -> bool {
+        match *self {}
+    }
+
+    /// What it says of a value.
+    ///
+    /// # Errors
+    /// None: there is none to ask.
+    pub fn evaluate(&self, _: &Value) -> Result<Value, String> {
+        match *self {}
+    }
+}
+
 /// Checks nothing.
 pub(crate) fn check(_: &Node, _: &Value, _: Option<&Value>, _: &mut FieldErrors) {}

@@ -7,6 +7,7 @@
 //! [Authenticating](https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
 
 mod anonymous;
+mod claims;
 mod configuration;
 mod issuers;
 mod jwt;

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Command};
 
+use crate::serve::Limits;
 use crate::tls::{CertificateSource, TlsSettings};
 
 pub use accepted::AcceptedOptions;
@@ -285,6 +286,13 @@ impl Options {
                 address: self.serving.advertise_address.unwrap_or(self.bind_address),
             },
         }
+    }
+
+    /// How much clients may use; watches that end one after the other have time to.
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = self.serving.limits();
+        limits.drain_time += self.lifecycle.shutdown_watch_termination_grace_period;
+        limits
     }
 
     /// What TLS is spoken.

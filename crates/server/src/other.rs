@@ -4,9 +4,10 @@ use crate::authz::Permit;
 use crate::body::Body;
 use crate::negotiate::Format;
 use crate::pipeline::Shared;
-use crate::{index, respond, version};
+use crate::{index, metrics, respond, version};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use jiff::Timestamp;
 use pintle_meta::Status;
 
@@ -36,8 +37,10 @@ pub(crate) async fn answer(
         return version::answer(parts).map_or_else(refuse, respond::document_text);
     }
     if parts.method == Method::GET {
+        if path.trim_end_matches('/') == "/metrics" {
+            return metrics_answer(shared, &parts.headers);
+        }
         let text = match path.trim_end_matches('/') {
-            "/metrics" => Some(metrics_text(shared)),
             "/metrics/slis" => Some(shared.health.indicators().await),
             "/statusz" => Some(version::status(shared.metrics.started(), received, &shared.paths)),
             _ => None,
@@ -53,6 +56,22 @@ pub(crate) async fn answer(
         Some(group) if shared.registry.has_group(group) => refuse(Status::unknown_path()),
         _ => index::answer(&shared.paths, 404),
     }
+}
+
+/// The metrics, as OpenMetrics for whoever asks for that.
+fn metrics_answer(shared: &Shared, headers: &HeaderMap) -> Response<Body> {
+    let text = metrics_text(shared);
+    let accepts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let open = accepts.flat_map(|value| value.split(',')).any(|media| {
+        media.split(';').next().is_some_and(|media| media.trim() == metrics::OPEN_METRICS_MEDIA)
+    });
+    let (text, media) = match open {
+        true => (metrics::open_metrics(&text), metrics::OPEN_METRICS),
+        false => (text, metrics::TEXT),
+    };
+    let mut response = respond::text(200, text);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
 }
 
 fn metrics_text(shared: &Shared) -> String {

@@ -265,6 +265,7 @@ async fn resource(
     let kind = metrics::Kind::of(&at, verb, applies, is_dry_run(&asked.query));
     let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
     let begun = Instant::now();
+    let asked_to_watch = asked.verb == "watch" && !asked.long_running;
     let reads = matches!(asked.verb, "get" | "list") && !asked.long_running;
     let gzip = reads && compress::takes_gzip(&asked.parts.headers);
     let mut response = match asked.body.take_if(asked.long_running) {
@@ -278,7 +279,12 @@ async fn resource(
     if gzip {
         response = compress::compress(response);
     }
-    shared.metrics.end(kind, response.status().as_u16(), begun.elapsed());
+    if asked_to_watch {
+        let (parts, body) = response.into_parts();
+        response = Response::from_parts(parts, shared.metrics.long_running(&kind, body));
+    }
+    let bytes = http_body::Body::size_hint(response.body()).exact();
+    shared.metrics.end(kind, response.status().as_u16(), begun.elapsed(), bytes);
     response
 }
 
@@ -363,6 +369,11 @@ async fn permit(
     if let Some(record) = record {
         record.decided(&authorized);
     }
+    shared.metrics.authorized(match &authorized {
+        Ok(_) => Some(true),
+        Err(Refusal::Forbidden { .. }) => Some(false),
+        Err(Refusal::Failed(_)) => None,
+    });
     authorized.map_err(|refusal| match refusal {
         Refusal::Forbidden { status, .. } => respond::unsniffed(respond::status(&status, format)),
         Refusal::Failed(error) => respond::failed(&parts.uri, &error),

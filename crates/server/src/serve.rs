@@ -16,6 +16,7 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -83,6 +84,8 @@ pub(crate) struct Limits {
     pub farewell_time: Duration,
     /// What a graceful end waits for requests that are under way.
     pub drain_time: Duration,
+    /// Counts the handshakes that fail.
+    pub failed_handshakes: Arc<AtomicU64>,
 }
 
 impl Default for Limits {
@@ -96,6 +99,7 @@ impl Default for Limits {
             idle_time: Duration::from_secs(90),
             farewell_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(60),
+            failed_handshakes: Arc::default(),
         }
     }
 }

@@ -198,7 +198,7 @@ impl Server {
         let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
         let reloads = [tokio::spawn(reloads.run())];
         let tasks = feeds.chain(bootstrap).chain(reloads).chain(following).collect();
-        let serving = spawn(listener, tls.config, limits(options), Arc::new(shared));
+        let serving = spawn(listener, tls.config, options.limits(), Arc::new(shared));
         Ok(Running {
             address,
             trigger,
@@ -233,8 +233,7 @@ impl Server {
         resources.iter().for_each(|resource| registry.add(resource));
         let caches = caches(&resources);
         let catalog = Arc::new(catalog(self.name, options, &resources));
-        let shutdown = started.shutdown;
-        let lifecycle = &options.lifecycle;
+        let (shutdown, lifecycle) = (started.shutdown, &options.lifecycle);
         let health = Health {
             storage,
             caches: caches.clone(),
@@ -320,13 +319,6 @@ fn cors(options: &Options) -> io::Result<Option<Cors>> {
         .map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
-/// How much clients may use; watches that end one after the other have time to.
-fn limits(options: &Options) -> Limits {
-    let mut limits = options.serving.limits();
-    limits.drain_time += options.lifecycle.shutdown_watch_termination_grace_period;
-    limits
-}
-
 /// The cluster that is asked whether somebody may do something.
 fn cluster(options: &Options, delegation: &Delegation) -> Option<Authorizer> {
     let cluster = delegation.authorization.as_ref()?;
@@ -394,10 +386,11 @@ async fn at_rest(
 fn spawn(
     listener: TcpListener,
     tls: Arc<tokio_rustls::rustls::ServerConfig>,
-    limits: Limits,
+    mut limits: Limits,
     shared: Arc<Shared>,
 ) -> JoinHandle<io::Result<()>> {
     let shutdown = shared.shutdown.clone();
+    limits.failed_handshakes = Arc::clone(&shared.metrics.handshakes);
     let handler = Arc::new(move |request, connection| {
         // On the heap: hyper keeps its part of a stream for as long as a watch lasts.
         Box::pin(pipeline::handle(Arc::clone(&shared), request, connection))

@@ -8,8 +8,14 @@ use pintle_meta::Status;
 use serde_json::json;
 
 /// The version of the Kubernetes API conventions that this server follows.
-const MAJOR: &str = "1";
-const MINOR: &str = "37";
+pub(crate) const MAJOR: &str = "1";
+pub(crate) const MINOR: &str = "37";
+pub(crate) const GIT_VERSION: &str = concat!("v1.37.0+pintle-", env!("CARGO_PKG_VERSION"));
+
+/// The system and the processor, in Go's words.
+pub(crate) fn platform() -> String {
+    format!("{}/{}", std::env::consts::OS, go_architecture())
+}
 
 /// The answer to a request for the version.
 ///
@@ -28,13 +34,13 @@ fn document() -> String {
     let version = json!({
         "major": MAJOR,
         "minor": MINOR,
-        "gitVersion": concat!("v1.37.0+pintle-", env!("CARGO_PKG_VERSION")),
+        "gitVersion": GIT_VERSION,
         "gitCommit": "",
         "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "",
         "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, go_architecture()),
+        "platform": platform(),
     });
     format!("{version:#}")
 }

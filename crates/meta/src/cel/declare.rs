@@ -31,6 +31,8 @@ pub(super) struct Scope<'a> {
     pub(super) node: &'a Node,
     pub(super) is_root: bool,
     pub(super) optional_old: bool,
+    /// The variables that there are.
+    pub(super) names: &'a [&'a str],
 }
 
 /// A variable of a loop, and what is known of it.
@@ -111,7 +113,7 @@ impl<'a> Scope<'a> {
     }
 
     fn variable(&self, name: &str, locals: &[Local<'a>]) -> Result<(), String> {
-        let known = matches!(name, "self" | "oldSelf")
+        let known = self.names.contains(&name)
             || TYPES.contains(&name)
             || locals.iter().any(|(local, _)| local == name);
         if known { Ok(()) } else { Err(format!("undeclared reference to '{name}'")) }

@@ -6,6 +6,7 @@
 
 mod budget;
 mod declare;
+mod expression;
 mod library;
 mod path;
 mod rule;
@@ -17,6 +18,7 @@ mod tests;
 use crate::field::FieldErrors;
 use crate::schema::Node;
 use budget::{Budget, Exhausted};
+pub use expression::Expression;
 use rule::{Rule, Scope, Verdict};
 use serde_json::Value;
 use std::fmt::Write as _;

@@ -78,7 +78,7 @@ impl Rule {
             return Ok(None);
         }
         let optional_old = source["optionalOldSelf"] == Value::Bool(true);
-        let scope = declare::Scope { node, is_root, optional_old };
+        let scope = declare::Scope { node, is_root, optional_old, names: &["self", "oldSelf"] };
         let parsed = scope.parse(rule).map_err(|why| format!("rule {rule:?}: {why}"))?;
         let uses_old = declare::mentions(&parsed, "oldSelf");
         if optional_old && !uses_old {
@@ -252,7 +252,7 @@ fn fields(expression: &IdedExpr) -> Option<Vec<String>> {
 }
 
 /// Why an expression has no value.
-enum Failure {
+pub(super) enum Failure {
     /// The rules of the object have cost too much together.
     OutOfBudget,
     /// The rule alone costs too much.
@@ -263,7 +263,7 @@ enum Failure {
 
 impl Failure {
     /// The error in the words of cel-go, as far as a client can match on them.
-    fn of(error: &ExecutionError) -> Self {
+    pub(super) fn of(error: &ExecutionError) -> Self {
         Self::Other(match error {
             ExecutionError::NoSuchOverload(overload) => {
                 return Self::Overload(format!("no such overload: {}", overload.function()));

@@ -1,10 +1,11 @@
 //! The file of `--authentication-config`: issuers of JSON Web Tokens, and who may be anonymous.
 //!
 //! It is Kubernetes'
-//! [`AuthenticationConfiguration`](https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-authentication-configuration),
-//! without expressions in CEL, which are refused.
+//! [`AuthenticationConfiguration`](https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-authentication-configuration);
+//! what it says of claims is read in [`Claims`].
 
 use super::anonymous::Allowed;
+use super::claims::Claims;
 use pintle_meta::yaml;
 use serde::Deserialize;
 use std::io;
@@ -35,7 +36,7 @@ pub(super) struct Jwt {
     pub claim_validation_rules: Vec<ClaimRule>,
     pub claim_mappings: Mappings,
     #[serde(default)]
-    user_validation_rules: Vec<serde_json::Value>,
+    pub user_validation_rules: Vec<UserRule>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -54,7 +55,7 @@ pub(super) struct Issuer {
     egress_selector_type: String,
 }
 
-/// A claim that a token must have, to the letter.
+/// A claim that a token must have, to the letter, or what must hold of its claims.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct ClaimRule {
@@ -63,9 +64,26 @@ pub(super) struct ClaimRule {
     #[serde(default)]
     pub required_value: String,
     #[serde(default)]
-    expression: String,
-    #[serde(default, rename = "message")]
-    _message: String,
+    pub expression: String,
+    #[serde(default)]
+    pub message: String,
+}
+
+/// What must hold of the user whom the claims make.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserRule {
+    pub expression: String,
+    #[serde(default)]
+    pub message: String,
+}
+
+/// More about a user.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Extra {
+    pub key: String,
+    pub value_expression: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -77,7 +95,7 @@ pub(super) struct Mappings {
     #[serde(default)]
     pub uid: Mapping,
     #[serde(default)]
-    extra: Vec<serde_json::Value>,
+    pub extra: Vec<Extra>,
 }
 
 /// Where something of a user is, and what is put before it.
@@ -88,7 +106,7 @@ pub(super) struct Mapping {
     pub claim: String,
     pub prefix: Option<String>,
     #[serde(default)]
-    expression: String,
+    pub expression: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -191,33 +209,7 @@ impl Jwt {
         if !matches!(self.issuer.egress_selector_type.as_str(), "" | "cluster" | "controlplane") {
             add("issuer.egressSelectorType", "Unsupported value");
         }
-        let mappings = &self.claim_mappings;
-        if mappings.username.claim.is_empty() {
-            add("claimMappings.username", "Required value: claim is required");
-        } else if mappings.username.prefix.is_none() {
-            add(
-                "claimMappings.username.prefix",
-                "Required value: prefix is required when claim is set. It can be set to an empty string to disable prefixing",
-            );
-        }
-        if !mappings.groups.claim.is_empty() && mappings.groups.prefix.is_none() {
-            add(
-                "claimMappings.groups.prefix",
-                "Required value: prefix is required when claim is set. It can be set to an empty string to disable prefixing",
-            );
-        }
-        let rules = &self.claim_validation_rules;
-        if rules.iter().any(|rule| rule.claim.is_empty() && rule.expression.is_empty()) {
-            add("claimValidationRules", "Required value: claim is required");
-        }
-        let expressions = [&mappings.username, &mappings.groups, &mappings.uid]
-            .iter()
-            .any(|mapping| !mapping.expression.is_empty())
-            || rules.iter().any(|rule| !rule.expression.is_empty())
-            || !mappings.extra.is_empty()
-            || !self.user_validation_rules.is_empty();
-        if expressions {
-            wrong.push(format!("{at}: expressions in CEL are not supported by this server"));
-        }
+        // What is wrong is said; what comes out is made again where it is used.
+        drop(Claims::of(self, at, wrong));
     }
 }

@@ -4,9 +4,9 @@
 //! ([OpenID Connect Discovery](https://openid.net/specs/openid-connect-discovery-1_0.html)). They are
 //! fetched when a token needs one that is not there, and not often.
 
+use super::claims::Claims;
 use super::configuration;
 use super::jwt::{Jwk, Jwt, PublicKey};
-use super::known;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use pintle_meta::User;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -35,6 +34,7 @@ pub(crate) struct Issuers(ArcSwap<Vec<Arc<Issuer>>>);
 #[derive(Debug)]
 struct Issuer {
     rules: configuration::Jwt,
+    claims: Claims,
     keys: ArcSwap<Vec<(String, PublicKey)>>,
     /// When the keys were fetched last, well or not; held by who fetches them.
     fetched: Mutex<Option<Instant>>,
@@ -56,12 +56,9 @@ impl Issuers {
     pub(super) fn replace(&self, all: &[configuration::Jwt]) {
         let issuer = |rules: &configuration::Jwt| {
             let same = |it: &&Arc<Issuer>| format!("{:?}", it.rules) == format!("{rules:?}");
-            self.0.load().iter().find(same).cloned().unwrap_or_else(|| {
-                let rules = rules.clone();
-                Arc::new(Issuer { rules, keys: ArcSwap::default(), fetched: Mutex::default() })
-            })
+            self.0.load().iter().find(same).cloned().or_else(|| Issuer::new(rules).map(Arc::new))
         };
-        self.0.store(Arc::new(all.iter().map(issuer).collect()));
+        self.0.store(Arc::new(all.iter().filter_map(issuer).collect()));
     }
 
     /// The user of a token; nothing where none of the issuers has issued it.
@@ -79,6 +76,13 @@ impl Issuers {
 }
 
 impl Issuer {
+    /// Nothing where the rules make no sense, which has been said when they were read.
+    fn new(rules: &configuration::Jwt) -> Option<Self> {
+        let claims = Claims::of(rules, "", &mut Vec::new())?;
+        let rules = rules.clone();
+        Some(Self { rules, claims, keys: ArcSwap::default(), fetched: Mutex::default() })
+    }
+
     async fn user(&self, jwt: &Jwt<'_>, now: Timestamp) -> Result<Arc<User>, String> {
         if !jwt.is_for(&self.rules.issuer.audiences) {
             return Err("the token is for another audience".to_owned());
@@ -87,52 +91,7 @@ impl Issuer {
         if !self.is_signed(jwt).await? {
             return Err("failed to verify signature".to_owned());
         }
-        for rule in &self.rules.claim_validation_rules {
-            let (claim, want) = (&rule.claim, &rule.required_value);
-            let got = jwt.claims.get(claim);
-            let got = got.ok_or_else(|| format!("required claim {claim} not present"))?;
-            if got.as_str() != Some(want) {
-                return Err(format!("required claim {claim} value does not match"));
-            }
-        }
-        self.map(jwt)
-    }
-
-    /// Makes a user of the claims.
-    fn map(&self, jwt: &Jwt<'_>) -> Result<Arc<User>, String> {
-        let mappings = &self.rules.claim_mappings;
-        let claim = &mappings.username.claim;
-        let name = jwt.text(claim).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| format!("claim {claim} not present, or no text"))?;
-        let verified = jwt.claims.get("email_verified");
-        if claim == "email" && verified.is_some_and(|it| *it != Value::Bool(true)) {
-            return Err("email not verified".to_owned());
-        }
-        let prefixed = |prefix: &Option<String>, text: &str| {
-            format!("{}{text}", prefix.as_deref().unwrap_or_default())
-        };
-        let groups = match mappings.groups.claim.as_str() {
-            "" => Vec::new(),
-            claim => {
-                jwt.texts(claim).ok_or_else(|| format!("claim {claim} is no list of texts"))?
-            }
-        };
-        let groups = groups.iter().map(|group| prefixed(&mappings.groups.prefix, group)).collect();
-        let uid = match mappings.uid.claim.as_str() {
-            "" => "",
-            claim => {
-                jwt.text(claim).ok_or_else(|| format!("claim {claim} not present, or no text"))?
-            }
-        };
-        let id = jwt.text("jti").filter(|id| !id.is_empty()).map(|id| {
-            ("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("JTI={id}")])
-        });
-        Ok(known(User {
-            name: prefixed(&mappings.username.prefix, name),
-            uid: uid.to_owned(),
-            groups,
-            extra: id.into_iter().collect::<BTreeMap<_, _>>(),
-        }))
+        self.claims.user(jwt)
     }
 
     /// Whether one of the issuer's keys has signed the token; they are fetched where none has.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,8 +61,8 @@ where
         done = handshake => match done {
             Ok(Ok(Some(stream))) => stream,
             Ok(Ok(None)) => return,
-            Ok(Err(error)) => return tracing::debug!("TLS handshake error from {peer}: {error}"),
-            Err(_) => return tracing::debug!("TLS handshake error from {peer}: too slow"),
+            Ok(Err(error)) => return failed(&server.limits, peer, &error),
+            Err(_) => return failed(&server.limits, peer, &"too slow"),
         },
     };
     let http2_agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -86,6 +87,12 @@ where
     if let Err(error) = ended {
         tracing::debug!("connection from {peer} ended: {error}");
     }
+}
+
+/// Counts a handshake that failed, and says why.
+fn failed(limits: &Limits, peer: SocketAddr, why: &dyn std::fmt::Display) {
+    limits.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+    tracing::debug!("TLS handshake error from {peer}: {why}");
 }
 
 /// Drives a connection to its end: its client's, or a graceful one when the server ends, a request

@@ -130,3 +130,82 @@ async fn discovery_says_what_the_operator_says() {
         served.stop().await;
     }
 }
+
+/// Every sample belongs to the family before it, and has a number; every family is there once.
+fn well_formed(text: &str) {
+    let mut families: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("# TYPE ") {
+            Some(family) => families.push(family.split(' ').next().unwrap()),
+            None if line.starts_with("# HELP ") => {}
+            None => {
+                let (name, _) = line.split_once(['{', ' ']).unwrap();
+                let last = families.last().unwrap();
+                assert!(name.starts_with(last), "{line}: not of {last}");
+                let (_, value) = line.rsplit_once(' ').unwrap();
+                assert!(value.parse::<f64>().is_ok(), "{line}");
+            }
+        }
+    }
+    let all = families.len();
+    families.sort_unstable();
+    families.dedup();
+    assert_eq!(families.len(), all, "a family is there twice");
+}
+
+#[tokio::test]
+async fn metrics_have_the_names_of_kubernetes() {
+    let served = Served::start(server()).await;
+    served.send(&format!("POST {WIDGETS}"), widget("a", 1)).await;
+    served.send(&format!("GET {WIDGETS}"), "").await;
+    let mut watch = served.watch(&format!("{TASKS}?watch=1&timeoutSeconds=2"), &[]).await;
+    let text = served.send("GET /metrics", "").await;
+    assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let open = [("accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+    let open = served.send_with("GET /metrics", &open, "").await;
+    let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(open.header("content-type"), media);
+    for name in [
+        "apiserver_audit_event_total",
+        "apiserver_current_inflight_requests",
+        "apiserver_longrunning_requests",
+        "apiserver_request_duration_seconds_bucket",
+        "apiserver_request_sli_duration_seconds_count",
+        "apiserver_request_total",
+        "apiserver_response_sizes_sum",
+        "apiserver_resource_objects",
+        "apiserver_tls_handshake_errors_total",
+        "authentication_attempts",
+        "authorization_attempts_total",
+        "kubernetes_build_info",
+        "process_cpu_seconds_total",
+        "process_max_fds",
+        "process_network_receive_bytes_total",
+        "process_open_fds",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+    ] {
+        let begins = |line: &str| line.starts_with(name);
+        let found = text.text().lines().any(begins);
+        assert_eq!(found, name != "apiserver_audit_event_total", "{name}\n{}", text.text());
+    }
+    let watching = |answer: &crate::harness::Answer, count: u8| {
+        let end = format!("verb=\"WATCH\",version=\"v1\"}} {count}");
+        let mut lines = answer.text().lines();
+        lines.any(|it| it.starts_with("apiserver_longrunning_requests{") && it.ends_with(&end))
+    };
+    assert!(watching(&text, 1), "{}", text.text());
+    assert!(
+        open.text().ends_with("\n# EOF\n")
+            && open.text().contains("\nauthentication_attempts_total{")
+    );
+    well_formed(text.text());
+    assert_eq!(watch.rest().await, [""; 0]);
+    soon(async {
+        while !watching(&served.send("GET /metrics", "").await, 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    served.stop().await;
+}

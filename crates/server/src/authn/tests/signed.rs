@@ -349,6 +349,67 @@ async fn tokens_of_an_issuer() {
     }
 }
 
+#[tokio::test]
+async fn claims_by_expressions() {
+    let provider = Provider::start().await;
+    let signer = Signer::new("one", "ES256");
+    *provider.keys.lock().unwrap() = vec![signer.jwk()];
+    let issuer = provider.configuration(&json!({}))["jwt"][0]["issuer"].clone();
+    let configuration = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AuthenticationConfiguration",
+        "jwt": [{
+            "issuer": issuer,
+            "claimValidationRules": [
+                {"expression": "claims.tenant == 'acme'", "message": "of another tenant"},
+                {"expression": "claims.exp - claims.nbf <= 86400"},
+            ],
+            "claimMappings": {
+                "username": {"expression": "'o:' + claims.name.lowerAscii()"},
+                "groups": {"expression": "claims.roles.split(',').filter(r, r != '')"},
+                "uid": {"expression": "string(claims.number)"},
+                "extra": [
+                    {"key": "acme.io/level", "valueExpression": "claims.?level.orValue('')"},
+                    {"key": "acme.io/all", "valueExpression": "claims.list"},
+                ],
+            },
+            "userValidationRules": [
+                {"expression": "!user.username.startsWith('o:system:')", "message": "reserved"},
+                {"expression": "user.groups.all(g, g != 'system:masters')"},
+            ],
+        }],
+    });
+    let issuers = Arc::new(Issuers::default());
+    issuers.replace(&Configuration::parse(configuration.to_string().as_bytes()).unwrap().jwt);
+    let mut world = World::new();
+    world.authenticator.tokens.signed = Signed::new(None, Some(issuers));
+    let claims = json!({
+        "iss": provider.url, "aud": "us", "exp": seconds(10), "nbf": seconds(0), "tenant": "acme",
+        "name": "Jane", "roles": "a,,b", "number": 7, "list": ["x", ""], "level": "high",
+    });
+    let jane = "o:jane|7|a+b+system:authenticated|acme.io/all=x;acme.io/level=high";
+    let long = vec!["x"; 3_000];
+    for (changes, want) in [
+        (json!({}), jane),
+        (json!({"level": null}), &jane.replace(";acme.io/level=high", "")),
+        (json!({"roles": "a"}), &jane.replace("a+b", "a")),
+        (json!({"tenant": "other"}), "401"),
+        (json!({"tenant": null}), "401"),
+        (json!({"exp": seconds(60 * 48)}), "401"),
+        (json!({"name": null}), "401"),
+        (json!({"name": "system:root"}), "401"),
+        (json!({"roles": "a,system:masters"}), "401"),
+        (json!({"roles": ["a"]}), "401"),
+        (json!({"list": 7}), "401"),
+        (json!({"list": {"a": 1}}), "401"),
+        (json!({"list": long.clone()}), &jane.replace("all=x", &format!("all={}", long.join("+")))),
+    ] {
+        let token = signer.sign(&with(&claims, &changes));
+        let headers = format!("Authorization: Bearer {token}");
+        world.check(&headers, &PeerCertificates::default(), want).await;
+    }
+}
+
 #[test]
 fn configurations() {
     let good = "\
@@ -364,14 +425,40 @@ anonymous:
     let parsed = Configuration::parse(good.as_bytes()).unwrap();
     let paths = ["/healthz", "/livez"].map(str::to_owned).to_vec();
     assert_eq!(parsed.anonymous(), Some(Allowed::On(paths)));
-    let expressions = "expressions in CEL are not supported by this server";
+    let username = "claim: sub, prefix: ''";
     for (from, to, want) in [
         ("", "", ""),
         ("https://a", "http://a", "jwt[0].issuer.url: URL scheme must be https"),
         ("[x]", "[]", "jwt[0].issuer.audiences: Required value"),
         ("[x]", "[x, z]", "must be MatchAny for multiple audiences"),
         (", prefix: ''", "", "jwt[0].claimMappings.username.prefix: Required value"),
-        ("claim: sub, prefix: ''", "expression: claims.sub", expressions),
+        (username, "expression: claims.sub", ""),
+        (username, "expression: claims.sub.x()", "compilation failed: undeclared reference to 'x'"),
+        (username, "expression: user.name", "undeclared reference to 'user'"),
+        (username, "expression: claims.sub, claim: sub", "can't both be set"),
+        (username, "expression: claims.sub, prefix: x", "prefix can't be set"),
+        (username, "expression: claims.email", "claims.email_verified must be used"),
+        (username, "expression: 'claims.email_verified ? claims.email : claims.sub'", ""),
+        (
+            "claimMappings: {",
+            "claimMappings: {extra: [{key: a.b/c, valueExpression: claims.x}], ",
+            "",
+        ),
+        (
+            "claimMappings: {",
+            "claimMappings: {extra: [{key: a/b, valueExpression: claims.x}, {key: A/b, valueExpression: a}, {key: b, valueExpression: a}, {key: x.k8s.io/b, valueExpression: a}], ",
+            "extra[1].key: Invalid value: key must be lowercase; jwt[0].claimMappings.extra[2].key: Invalid value: must be a domain-prefixed path (such as \"acme.io/foo\"); jwt[0].claimMappings.extra[3].key",
+        ),
+        (
+            "  claimMappings",
+            "  userValidationRules: [{expression: claims.sub}]\n  claimMappings",
+            "userValidationRules[0].expression: Invalid value: \"claims.sub\": compilation failed: undeclared reference to 'claims'",
+        ),
+        (
+            "  claimMappings",
+            "  claimValidationRules: [{claim: a, expression: 'true'}, {}]\n  claimMappings",
+            "can't both be set; jwt[0].claimValidationRules[1]: Required value",
+        ),
         ("v1beta1", "v2", "it is no AuthenticationConfiguration"),
         ("enabled: true", "enabled: false", "anonymous.conditions: may not be set"),
         ("enabled: true", "enabled: maybe", "invalid type"),
