@@ -3,11 +3,13 @@ package aggregation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,25 +39,39 @@ var running struct {
 	processes map[*process]bool
 }
 
+// TestMain keeps all files in one folder, which goes with the processes, also on Ctrl-C.
 func TestMain(m *testing.M) {
 	running.processes = map[*process]bool{}
+	folder, err := os.MkdirTemp("", "aggregation-")
+	if err == nil {
+		err = os.Setenv("TMPDIR", folder)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	leave := func(code int) {
+		killAll()
+		_ = os.RemoveAll(folder)
+		os.Exit(code)
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
-		killAll()
-		os.Exit(130)
+		leave(130)
 	}()
-	code := m.Run()
-	killAll()
-	os.Exit(code)
+	leave(m.Run())
 }
 
+// killAll ends what runs and waits until it has ended.
 func killAll() {
 	running.Lock()
-	defer running.Unlock()
-	for one := range running.processes {
+	processes := slices.Collect(maps.Keys(running.processes))
+	running.Unlock()
+	for _, one := range processes {
 		_ = one.command.Process.Kill()
+		<-one.ended
 	}
 }
 
