@@ -4,7 +4,7 @@ use crate::authz::Permit;
 use crate::body::Body;
 use crate::negotiate::Format;
 use crate::pipeline::Shared;
-use crate::{index, metrics, respond, version};
+use crate::{compress, index, metrics, respond, version};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -26,7 +26,9 @@ pub(crate) async fn answer(
     }
     if let Some(response) = shared.discovery.answer(parts, &shared.address) {
         if parts.method == Method::GET {
-            return response.map(Body::full);
+            let response = response.map(Body::full);
+            let gzip = compress::takes_gzip(&parts.headers);
+            return if gzip { compress::compress(response) } else { response };
         }
         return refuse(Status::method_not_allowed());
     }

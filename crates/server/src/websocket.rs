@@ -258,3 +258,37 @@ fn message(pending: &mut BytesMut, media: Media) -> Option<Message> {
     // JSON of ours is UTF-8.
     Some(Message::Text(line.try_into().unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Two events that come in two pieces, cut at `cut`, are two messages.
+    fn check(media: Media, events: [&[u8]; 2], want: [Message; 2], cut: usize) {
+        let whole = events.concat();
+        let (first, rest) = whole.split_at(cut);
+        let (mut pending, mut got) = (BytesMut::new(), Vec::new());
+        for piece in [first, rest] {
+            pending.extend_from_slice(piece);
+            got.extend(std::iter::from_fn(|| message(&mut pending, media)));
+        }
+        assert_eq!(got, want, "{media:?} at {cut}");
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn events_are_messages() {
+        let json: [&[u8]; 2] = [b"{\"a\":1}\n", b"{}\n"];
+        let lines = json.map(|line| std::str::from_utf8(line).unwrap());
+        let framed: [&[u8]; 2] = [b"\0\0\0\x02ab", b"\0\0\0\x01c"];
+        let bytes = [json!({"a": [1, "b"]}), json!({})].map(|event| cbor::encode(&event));
+        let items: [&[u8]; 2] = [&bytes[0], &bytes[1]];
+        let binary = |bytes: &[u8]| Message::Binary(bytes.to_vec().into());
+        for cut in 0..8 {
+            check(Media::Json, json, lines.map(|line| Message::Text(line.into())), cut);
+            check(Media::Protobuf, framed, [binary(b"ab"), binary(b"c")], cut);
+            check(Media::Cbor, items, items.map(binary), cut);
+        }
+    }
+}

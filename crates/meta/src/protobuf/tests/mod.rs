@@ -354,7 +354,7 @@ fn bad_bytes_in_the_words_of_go() {
         "proto: negative length found during unmarshaling",
     );
     check(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "proto: integer overflow");
-    check(b"\x08\x01", "proto: wrong wireType = 0 for field Metadata");
+    check(b"\x08\x01", "proto: wrong wireType = 0 for field ObjectMeta");
     check(b"\x00\x01", "proto: illegal tag 0 (wire type 0)");
     check(b"\x0e", "proto: illegal wireType 6");
     check(b"\x0c", "proto: wiretype end group for non-group");
