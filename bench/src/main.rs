@@ -4,6 +4,7 @@
 //! Read [`run`] first: it is the order of a run. [`scenario`] is the table of the work, [`load`] the loop that every
 //! request goes through, [`compare`] the two servers in turn.
 
+mod apply;
 mod chart;
 mod client;
 mod compare;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         // As many as a server has.
         Command::Floor(_) => std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
         Command::Scale(scale) => scale.settings.threads,
+        Command::ApplyLarge(_) => 1,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(usize::try_from(threads).unwrap_or(1))
@@ -115,6 +117,10 @@ async fn perform(command: Command) -> Result<u8, Failure> {
             }
             comparison.has_errors()
         }
+        Command::ApplyLarge(options) => {
+            write_out(&apply::measure(&options).await?)?;
+            false
+        }
         Command::Floor(options) => {
             floor::serve(options).await?;
             false
@@ -128,11 +134,14 @@ async fn perform(command: Command) -> Result<u8, Failure> {
     Ok(if failed { FAILED } else { 0 })
 }
 
+fn write_out(text: &str) -> Result<(), Failure> {
+    let written = std::io::stdout().write_all(text.as_bytes());
+    written.map_err(|error| Failure::caused("write to stdout", &error))
+}
+
 /// Writes the tables to stdout and the raw figures to a file, if there is to be one.
 fn publish(tables: &str, figures: &impl Serialize, json: Option<&Path>) -> Result<(), Failure> {
-    std::io::stdout()
-        .write_all(tables.as_bytes())
-        .map_err(|error| Failure::caused("write to stdout", &error))?;
+    write_out(tables)?;
     let Some(path) = json else { return Ok(()) };
     let mut text = serde_json::to_string_pretty(figures)
         .map_err(|error| Failure::caused("encode the figures", &error))?;

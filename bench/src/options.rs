@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::apply::ApplyOptions;
 use crate::failure::Failure;
 use crate::floor::FloorOptions;
 use crate::scenario::{SCENARIOS, Scenario};
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     /// Start a server on stores in SQLite, one with few objects and one with many, and measure its starts, its
     /// memory and its reads
     Scale(ScaleOptions),
+    /// Apply one object with many items to a server that serves the example machines
+    ApplyLarge(ApplyOptions),
 }
 
 /// Options of `scale`; `--objects` is the greater number.

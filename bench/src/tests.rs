@@ -21,7 +21,9 @@ fn run_options(url: &str, line: &str) -> RunOptions {
     let line = format!("pintle-bench run --server {url} {SHORT} {line}");
     match Options::try_parse_from(line.split_ascii_whitespace()).unwrap().command {
         Command::Run(options) => options,
-        Command::Compare(_) | Command::Floor(_) | Command::Scale(_) => panic!("{line}"),
+        Command::ApplyLarge(_) | Command::Compare(_) | Command::Floor(_) | Command::Scale(_) => {
+            panic!("{line}")
+        }
     }
 }
 
@@ -167,7 +169,9 @@ fn compare_options(a: &str, b: &str, more: &[&str]) -> CompareOptions {
     let words = words.iter().copied().chain(SHORT.split(' ')).chain(more.iter().copied());
     match Options::try_parse_from(words).unwrap().command {
         Command::Compare(options) => *options,
-        Command::Run(_) | Command::Floor(_) | Command::Scale(_) => panic!("{a} {b}"),
+        Command::ApplyLarge(_) | Command::Run(_) | Command::Floor(_) | Command::Scale(_) => {
+            panic!("{a} {b}")
+        }
     }
 }
 

@@ -106,6 +106,13 @@ pub trait Hub: Served {
         true
     }
 
+    /// Whether a list that the schema calls a set or a map may have no item twice, as with custom
+    /// resources. Server-side apply refuses such lists in any case; k8s.io/apiserver takes them else.
+    #[must_use]
+    fn checks_lists() -> bool {
+        false
+    }
+
     /// Whether the server counts `metadata.generation`: 1 for a new object, one more for each write
     /// that changes anything but the metadata and the status.
     ///
@@ -120,8 +127,7 @@ pub trait Hub: Served {
     ///
     /// By default none: an object that waits for no finalizer is gone at once. With some it stays,
     /// with the time of its end in `metadata.deletionTimestamp`, until whoever ends it deletes it
-    /// again with zero seconds; another deletion can only shorten the time. Zero is now.
-    /// A pod says `Some(asked.unwrap_or(30))`. See
+    /// again with zero seconds. A pod says `Some(asked.unwrap_or(30))`. See
     /// [pod termination](https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination).
     fn grace_period_seconds(&self, asked: Option<u32>) -> Option<u32> {
         let _ = asked;
@@ -191,6 +197,8 @@ pub struct KindInfo {
     pub counts_generation: bool,
     /// See [`Hub::checks_schema`].
     pub checks_schema: bool,
+    /// See [`Hub::checks_lists`].
+    pub checks_lists: bool,
     /// See [`Hub::garbage_collection_policy`].
     pub garbage_collection_policy: GarbageCollectionPolicy,
     /// Rules in the schemas that can never be checked; such a kind must not be served.
@@ -277,6 +285,7 @@ impl KindInfo {
             allows_create_on_update: K::allows_create_on_update(),
             counts_generation: K::counts_generation(),
             checks_schema: K::checks_schema(),
+            checks_lists: K::checks_lists(),
             garbage_collection_policy: K::garbage_collection_policy(),
             problems: Vec::new(),
         }
@@ -284,11 +293,12 @@ impl KindInfo {
 
     /// Compiles the rules of the version that was added last.
     fn compile_rules(&mut self, declared: &[CustomResourceDefinitionVersion]) {
-        let Some(version) = self.versions.last_mut().filter(|_| self.checks_schema) else { return };
+        let wanted = self.checks_schema || self.checks_lists;
+        let Some(version) = self.versions.last_mut().filter(|_| wanted) else { return };
         let schema = declared.iter().find_map(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
         let schema = serde_json::to_value(schema).unwrap_or_default();
         match Rules::compile(&schema) {
-            Ok(rules) if rules.is_empty() => {}
+            Ok(rules) if rules.is_empty() && !(self.checks_lists && rules.has_lists()) => {}
             Ok(rules) => version.rules = Some(Arc::new(rules)),
             Err(problems) => {
                 let kind = format!("{} {}", version.api_version, self.kind);

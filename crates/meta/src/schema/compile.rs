@@ -62,9 +62,11 @@ fn summarize(node: &mut Node) {
         || below().any(|node| node.checks_below)
         || [&node.one_of, &node.any_of, &node.all_of].into_iter().any(|nodes| checked(nodes));
     let defaults = below().any(|node| node.default.is_some() || node.defaults_below);
+    let lists = !matches!(node.list, List::Other) || below().any(|node| node.lists_below);
     node.checks_below = checks;
     node.expressions_below = expressions;
     node.defaults_below = defaults;
+    node.lists_below = lists;
 }
 
 fn kind(source: &Map<String, Value>) -> Option<Kind> {
@@ -121,6 +123,7 @@ fn variants(
 
 fn list(source: &Map<String, Value>) -> List {
     match source.get("x-kubernetes-list-type").and_then(Value::as_str) {
+        Some("set") => List::Set,
         Some("map") => List::Map(strings(source.get("x-kubernetes-list-map-keys"))),
         _ => List::Other,
     }

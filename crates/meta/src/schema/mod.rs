@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod default;
 mod format;
+mod lists;
 mod node;
 
 #[cfg(test)]
@@ -50,6 +51,26 @@ impl Rules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.root.checks_below && !self.root.defaults_below
+    }
+
+    /// Whether there are lists in which no item may be twice.
+    #[must_use]
+    pub fn has_lists(&self) -> bool {
+        self.root.lists_below
+    }
+
+    /// Finds items that are twice in a list that is a set or a map; nothing where there were such
+    /// already.
+    pub fn check_lists(&self, new: &Value, old: Option<&Value>, errors: &mut FieldErrors) {
+        let found = |value: &Value| {
+            let mut found = FieldErrors::new();
+            lists::find(&self.root, value, "", &mut found);
+            found
+        };
+        let new = found(new);
+        if !new.is_empty() && old.is_none_or(|old| found(old).is_empty()) {
+            errors.extend(new);
+        }
     }
 
     /// Fills in the defaults for what is not there. A `null` in a place that cannot be `null` is as

@@ -35,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) expressions_below: bool,
     /// Whether there is a default below.
     pub(crate) defaults_below: bool,
+    /// Whether there is a set or a map of items here or below.
+    pub(crate) lists_below: bool,
 }
 
 /// The type of a value.
@@ -55,6 +57,7 @@ pub(crate) enum Kind {
 pub(crate) enum List {
     #[default]
     Other,
+    Set,
     Map(Vec<String>),
 }
 

@@ -184,3 +184,44 @@ fn formats() {
     }
     assert_eq!(Format::of("int32"), None);
 }
+
+fn check_lists(schema: Value, old: Option<Value>, value: Value, want: &str) {
+    let schema = json!({"type": "object", "properties": {"spec": {
+        "type": "object", "properties": {"x": schema},
+    }}});
+    let rules = Rules::compile(&schema).unwrap();
+    let mut errors = FieldErrors::new();
+    let whole = |value: Value| json!({"spec": {"x": value}});
+    rules.check_lists(&whole(value), old.map(whole).as_ref(), &mut errors);
+    let got = if errors.is_empty() { String::new() } else { errors.to_string() };
+    assert_eq!(got, want, "{schema}");
+}
+
+#[test]
+fn sets_and_maps_have_each_item_once() {
+    let list = |kind: &str, keys: &[&str]| {
+        json!({"type": "array", "x-kubernetes-list-type": kind, "x-kubernetes-list-map-keys": keys,
+            "items": {"properties": {"in": {"type": "array", "x-kubernetes-list-type": "set"}}}})
+    };
+    let set = || list("set", &[]);
+    check_lists(set(), None, json!(["a", "b"]), "");
+    check_lists(set(), None, json!(["a", "a", "a"]), "spec.x[1]: Duplicate value: \"a\"");
+    check_lists(set(), None, json!([1, 1.0, 1]), "spec.x[2]: Duplicate value: 1");
+    let why = r#"spec.x[1]: Duplicate value: {"a":[1]}"#;
+    check_lists(set(), None, json!([{"a": [1]}, {"a": [1]}]), why);
+    check_lists(set(), Some(json!(["b", "b"])), json!(["a", "a"]), "");
+    check_lists(set(), Some(json!(["b"])), json!(["a", "a"]), "spec.x[1]: Duplicate value: \"a\"");
+    let map = || list("map", &["n"]);
+    check_lists(map(), None, json!([{"n": 1, "y": 2}, {"n": 2, "y": 2}]), "");
+    let why = r#"spec.x[2]: Duplicate value: {"n":1}"#;
+    check_lists(map(), None, json!([{"n": 1}, {"n": 2}, {"n": 1, "y": 3}]), why);
+    check_lists(map(), None, json!([{"y": 1}, {"y": 2}]), "spec.x[1]: Duplicate value: {}");
+    let why = "spec.x[1]: Invalid value: 7: must be an object for an array of list-type map";
+    check_lists(map(), None, json!([{"n": 1}, 7]), why);
+    let why = r#"spec.x[1]: Duplicate value: {"n":1,"p":"a"}"#;
+    let items = json!([{"n": 1, "p": "a"}, {"n": 1, "p": "a"}, {"n": 1, "p": "b"}]);
+    check_lists(list("map", &["n", "p"]), None, items, why);
+    let why = r#"spec.x[1].in[1]: Duplicate value: 5"#;
+    check_lists(map(), None, json!([{"n": 1}, {"n": 2, "in": [5, 5]}]), why);
+    check_lists(list("atomic", &[]), None, json!(["a", "a"]), "");
+}

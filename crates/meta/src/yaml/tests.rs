@@ -150,7 +150,41 @@ fn is_misread(value: &Value) -> bool {
     value.to_string().contains(['\u{2028}', '\u{2029}']) || value.to_string().contains("<<")
 }
 
+#[test]
+fn what_json_and_yaml_may_read_otherwise_is_left_to_yaml() {
+    fn check(text: &str, plain: bool) {
+        let read = super::decode::plain_json(text.as_bytes());
+        assert_eq!(read.is_some(), plain, "{text}");
+        if let Some(read) = read {
+            let yaml = super::decode::decode_yaml(text.as_bytes()).expect("it is YAML too");
+            assert_eq!(read.value, yaml.value, "{text}");
+        }
+    }
+    check(r#"{"a":[1,-2,18446744073709551615,true,null,"x\n\"\/"],"on":{"y: z":"~"}}"#, true);
+    check("{\"a\":\n  {\"b\": []}}\n", true);
+    check(r#"{"a":"\u0041"}"#, false);
+    check(r#"{"a":"é"}"#, false);
+    check("{\"a\":\t1}", false);
+    check(r#"{"a":1.0}"#, false);
+    check(r#"{"a":1e3}"#, false);
+    check(r#"{"a":-0}"#, false);
+    check(r#"{"a":1,"a":2}"#, false);
+    check(r#"{"<<":{}}"#, false);
+    check(r#"{"a":1} x"#, false);
+    check(r#"[{"a":1}]"#, false);
+    check(&format!(r#"{{"{}":1}}"#, "k".repeat(1001)), false);
+}
+
 proptest! {
+    #[test]
+    fn plain_json_means_the_same_in_yaml(value in any_value()) {
+        let text = json!({ "value": value }).to_string();
+        if let Some(read) = super::decode::plain_json(text.as_bytes()) {
+            let yaml = super::decode::decode_yaml(text.as_bytes()).unwrap();
+            prop_assert_eq!(read.value, yaml.value);
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_back(value in any_value()) {
         if is_misread(&value) {

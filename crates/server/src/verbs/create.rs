@@ -1,7 +1,8 @@
 //! POST to a collection.
 
 use super::body::{self, Expected};
-use super::{Context, fields, rules};
+use super::rules::{self, Documents};
+use super::{Context, fields};
 use crate::admission::Operation;
 use crate::names;
 use crate::reply::Reply;
@@ -172,7 +173,8 @@ fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
 fn validate(cx: &Context, object: &dyn Object) -> Result<(), Status> {
     let kind: &KindInfo = &cx.resource.kind;
     let mut errors = FieldErrors::new();
-    rules::check(cx, object, None, &mut errors)?;
+    let documents = Documents::of(cx, object, None)?;
+    rules::check(cx, object, None, documents.as_ref(), &mut errors)?;
     (kind.hooks.validate)(object, &mut errors);
     if errors.is_empty() {
         validate_object_meta(object.meta(), kind.namespaced, kind.name_rule, &mut errors);

@@ -1,6 +1,7 @@
 //! The loop behind every update: read, change, check, write if nothing came between.
 
-use super::{Context, create, fields, own, rules};
+use super::rules::{self, Documents};
+use super::{Context, create, fields, own};
 use crate::admission::{Attributes, Operation};
 use crate::cache::Entry;
 use crate::registry::{Backing, Subresource};
@@ -11,7 +12,6 @@ use pintle_meta::options::parse_resource_version;
 use pintle_meta::validation::{validate_object_meta, validate_object_meta_update};
 use pintle_meta::{FieldErrors, Object, Status};
 use pintle_storage::Revision;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// How often an update is tried again because somebody else was faster.
@@ -103,8 +103,10 @@ async fn attempt(
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
     let mut new = changed(cx, update, &attributes, (old.as_ref(), entry)).await?;
     (cx.resource.kind.hooks.prepare_update)(new.as_mut(), old.as_ref(), &cx.request);
-    count(cx, new.as_mut(), old.as_ref())?;
-    validate(cx, update, new.as_ref(), old.as_ref())?;
+    let documents = Documents::of(cx, new.as_ref(), Some(old.as_ref()))?;
+    count(cx, new.as_mut(), old.as_ref(), documents.as_ref());
+    validate(cx, update, new.as_ref(), old.as_ref(), documents.as_ref())?;
+    drop(documents);
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
     fields::keep_times(store, key, new.as_mut(), old.as_ref(), entry)?;
@@ -229,25 +231,11 @@ fn keep_parts(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old:
 }
 
 /// Counts a change, where the kind asks for it.
-fn count(cx: &Context, new: &mut dyn Object, old: &dyn Object) -> Result<(), Status> {
-    if cx.resource.kind.counts_generation && desired(cx, new)? != desired(cx, old)? {
+fn count(cx: &Context, new: &mut dyn Object, old: &dyn Object, documents: Option<&Documents>) {
+    if cx.resource.kind.counts_generation && documents.is_some_and(Documents::differ) {
         let generation = old.meta().generation.unwrap_or_default();
         new.meta_mut().generation = Some(generation + 1);
     }
-    Ok(())
-}
-
-/// What its generation counts the changes of: all of an object but its metadata and its status.
-fn desired(cx: &Context, object: &dyn Object) -> Result<Value, Status> {
-    let encoded =
-        (cx.resource.kind.hub().encode)(object, None).map_err(|e| Status::internal(&e))?;
-    let mut value: Value =
-        serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
-    if let Some(fields) = value.as_object_mut() {
-        fields.remove("metadata");
-        fields.remove("status");
-    }
-    Ok(value)
 }
 
 fn validate(
@@ -255,12 +243,13 @@ fn validate(
     update: &Update<'_>,
     new: &dyn Object,
     old: &dyn Object,
+    documents: Option<&Documents>,
 ) -> Result<(), Status> {
     let kind = &cx.resource.kind;
     let mut errors = FieldErrors::new();
     validate_object_meta(new.meta(), kind.namespaced, kind.name_rule, &mut errors);
     validate_object_meta_update(new.meta(), old.meta(), &mut errors);
-    rules::check(cx, new, Some(old), &mut errors)?;
+    rules::check(cx, new, Some(old), documents, &mut errors)?;
     // A status must be writable even where the rest breaks rules made since it was written.
     if !matches!(update.on, Some(Subresource::Status(_))) {
         (kind.hooks.validate_update)(new, old, &mut errors);

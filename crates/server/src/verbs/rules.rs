@@ -4,30 +4,83 @@ use super::Context;
 use pintle_meta::{FieldErrors, Object, Status, VersionInfo};
 use serde_json::Value;
 
+/// An object and the one that it replaces as documents of the hub version. They are made once for all
+/// that looks at them, for they may be large.
+pub(super) struct Documents {
+    new: Value,
+    old: Option<Value>,
+}
+
+impl Documents {
+    /// The documents, where the kind has something to look for in them.
+    pub(super) fn of(
+        cx: &Context,
+        new: &dyn Object,
+        old: Option<&dyn Object>,
+    ) -> Result<Option<Self>, Status> {
+        let (kind, hub) = (&cx.resource.kind, cx.resource.kind.hub());
+        if !(old.is_some() && kind.counts_generation || is_checked(hub)) {
+            return Ok(None);
+        }
+        let old = old.map(|old| in_version(hub, old)).transpose()?;
+        Ok(Some(Self { new: in_version(hub, new)?, old }))
+    }
+
+    /// Whether anything differs but the metadata and the status.
+    pub(super) fn differ(&self) -> bool {
+        let Some(old) = &self.old else { return true };
+        !desired(&self.new).eq(desired(old))
+    }
+}
+
+/// What a generation counts the changes of.
+fn desired(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let fields = document.as_object().into_iter().flatten();
+    fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
+}
+
 /// Finds what breaks the rules of the schema: of the hub's, because that is what is stored, and of
 /// the version in which the client writes.
 pub(super) fn check(
     cx: &Context,
     new: &dyn Object,
     old: Option<&dyn Object>,
+    documents: Option<&Documents>,
     errors: &mut FieldErrors,
 ) -> Result<(), Status> {
     let hub = cx.resource.kind.hub();
-    let written = Some(cx.version()).filter(|_| cx.version > 0);
-    for version in [Some(hub), written].into_iter().flatten() {
-        if version.rules.is_none() && version.scale.is_none() {
-            continue;
-        }
-        let new = in_version(version, new)?;
-        if let Some(paths) = &version.scale {
-            paths.validate(&new, errors);
-        }
-        if let Some(rules) = &version.rules {
-            let old = old.map(|old| in_version(version, old)).transpose()?;
-            rules.check(&new, old.as_ref(), errors);
-        }
+    if let Some(Documents { new, old }) = documents.filter(|_| is_checked(hub)) {
+        look(cx, hub, new, old.as_ref(), errors);
+    }
+    let written = cx.version();
+    if cx.version > 0 && is_checked(written) {
+        let old = old.map(|old| in_version(written, old)).transpose()?;
+        look(cx, written, &in_version(written, new)?, old.as_ref(), errors);
     }
     Ok(())
+}
+
+fn is_checked(version: &VersionInfo) -> bool {
+    version.rules.is_some() || version.scale.is_some()
+}
+
+fn look(
+    cx: &Context,
+    version: &VersionInfo,
+    new: &Value,
+    old: Option<&Value>,
+    errors: &mut FieldErrors,
+) {
+    if let Some(paths) = &version.scale {
+        paths.validate(new, errors);
+    }
+    let Some(rules) = &version.rules else { return };
+    if cx.resource.kind.checks_schema {
+        rules.check(new, old, errors);
+    }
+    if cx.resource.kind.checks_lists {
+        rules.check_lists(new, old, errors);
+    }
 }
 
 fn in_version(version: &VersionInfo, object: &dyn Object) -> Result<Value, Status> {

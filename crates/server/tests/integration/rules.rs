@@ -60,6 +60,60 @@ pub(crate) struct SoloSpec {
 
 impl Hub for Solo {}
 
+/// An Album has tracks, each of which is there once.
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "song.example.com", version = "v1", kind = "Album", namespaced)]
+pub(crate) struct AlbumSpec {
+    /// The tracks.
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["title"]))]
+    #[serde(default)]
+    pub tracks: Vec<Track>,
+    /// Who sings.
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[serde(default)]
+    pub voices: Vec<String>,
+}
+
+/// A Track of an album.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+pub(crate) struct Track {
+    /// What it is called.
+    pub title: String,
+}
+
+impl Hub for Album {
+    fn checks_lists() -> bool {
+        true
+    }
+
+    fn allows_unconditional_update() -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn lists_that_are_sets_or_maps_have_each_item_once() {
+    let served = Served::start(Server::new("songs").kind(Kind::<Album>::new())).await;
+    let albums = "/apis/song.example.com/v1/namespaces/default/albums";
+    let tracks = |titles: &[&str]| {
+        let tracks: Vec<_> = titles.iter().map(|title| json!({"title": title})).collect();
+        json!({"metadata": {"name": "a"}, "spec": {"tracks": tracks, "voices": ["alto"]}})
+    };
+    let twice = tracks(&["one", "two", "one"]).to_string();
+    let answer = served.send(&format!("POST {albums}"), twice).await;
+    let why = r#"spec.tracks[2]: Duplicate value: {"title":"one"}"#;
+    assert_eq!(answer.code, 422, "{}", answer.text());
+    assert!(answer.at("/message").ends_with(why), "{}", answer.text());
+    assert_eq!(answer.at("/details/causes/0/reason"), "FieldValueDuplicate");
+    let once = tracks(&["one", "two"]).to_string();
+    assert_eq!(served.send(&format!("POST {albums}"), once).await.code, 201);
+    let merge = [("content-type", "application/merge-patch+json")];
+    let patch = r#"{"spec":{"voices":["alto","bass","alto"]}}"#;
+    let answer = served.send_with(&format!("PATCH {albums}/a"), &merge, patch).await;
+    assert_eq!(answer.code, 422, "{}", answer.text());
+    assert!(answer.at("/message").ends_with(r#"spec.voices[2]: Duplicate value: "alto""#));
+}
+
 const CHOIRS: &str = "/apis/song.example.com/v1/namespaces/default/choirs";
 
 fn choir(name: &str, spec: &Value) -> String {
