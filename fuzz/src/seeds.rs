@@ -331,6 +331,13 @@ pub(crate) const RULE_VALUES: &[&str] = &[
     "{\"spec\":{\"text\":\"10.0.0.0/8\",\"pattern\":\"(\",\"port\":5}}",
 ];
 
+/// Expressions, and claims for them.
+pub(crate) const EXPRESSIONS: &[&str] = &[
+    "'o:' + claims.sub.lowerAscii()\0{\"sub\":\"Jane\"}",
+    "claims.roles.split(',').filter(r, r != '')\0{\"roles\":\"a,,b\"}",
+    "claims.?level.orValue(0) > 5 || has(claims.admin)\0{\"level\":7,\"admin\":true}",
+];
+
 /// Scales, and objects that have them.
 pub(crate) const SCALES: &[&str] = &[
     "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"Scale\",\"metadata\":{},\"spec\":{\"replicas\":3}}\0\

@@ -50,6 +50,11 @@ pub(crate) fn fraction() -> f64 {
     f64::from(u32::from_ne_bytes(random())) / (f64::from(u32::MAX) + 1.0)
 }
 
+/// So many random bytes, as text.
+pub(crate) fn hex<const N: usize>() -> String {
+    random::<N>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Random bytes.
 ///
 /// # Panics

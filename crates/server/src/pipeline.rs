@@ -25,6 +25,7 @@ use crate::reply::Reply;
 use crate::request::{ResourcePath, Target, Unread, header, is_dry_run, manager};
 use crate::request::{query_flag, query_pairs, read_body};
 use crate::serve::{Connection, Shutdown};
+use crate::spans::Spans;
 use crate::verbs::{self, Context, Deletion};
 use crate::websocket::WebSockets;
 use crate::{connect, impersonate, index, names, other, respond, turning_away};
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     /// How long a watch lasts that does not say how long it wants to, at least.
     pub watch_time: Duration,
     pub cors: Option<Cors>,
+    pub spans: Option<Arc<Spans>>,
     /// Whether requests are turned away while the last ones finish.
     pub turns_away: bool,
     /// The value of `Strict-Transport-Security`.
@@ -87,6 +89,7 @@ pub(crate) async fn handle(
     let is_head = request.method() == Method::HEAD;
     let logged = tracing::enabled!(target: access_log::TARGET, tracing::Level::DEBUG);
     let seen = logged.then(|| Seen::of(&request));
+    let span = shared.spans.as_ref().and_then(|spans| spans.begin(&request));
     let under_way = shared.turns_away.then(|| shared.shutdown.enter());
     let origin = shared.cors.as_ref().and_then(|cors| cors.origin(request.headers()));
     let mut record = None;
@@ -122,6 +125,9 @@ pub(crate) async fn handle(
     respond::finish(&mut response, &audit_id);
     if is_head {
         respond::without_body(&mut response);
+    }
+    if let Some(span) = span {
+        span.end(&response, &audit_id);
     }
     if let Some(seen) = seen {
         seen.log(&response, &audit_id, connection.peer);

@@ -1,12 +1,11 @@
 //! A server under way: where it is, and how it ends.
 
-use crate::audit::Audit;
 use crate::kubeconfig::AdminToken;
 use crate::serve::Trigger;
+use crate::told::Told;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 /// A server that runs.
@@ -23,7 +22,7 @@ pub struct Running {
     pub(crate) serving: JoinHandle<io::Result<()>>,
     /// The feeds, what reads files again, and what follows a cluster's configuration.
     pub(crate) tasks: Vec<JoinHandle<()>>,
-    pub(crate) audit: Option<Arc<Audit>>,
+    pub(crate) told: Told,
 }
 
 impl Running {
@@ -76,9 +75,7 @@ impl Running {
     pub(crate) async fn finished(self) -> io::Result<()> {
         let result = self.serving.await.map_err(io::Error::other)?;
         self.tasks.iter().for_each(JoinHandle::abort);
-        if let Some(audit) = &self.audit {
-            audit.flush().await;
-        }
+        self.told.flush().await;
         result
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::admission::{Admission, Namespaces, Plugins};
 use crate::at_rest::AtRest;
-use crate::audit::Audit;
 use crate::authn::{self, Authenticator};
 use crate::authz::{self, AccessReviews, Authorizer, Bootstrap, Place};
 use crate::cache::Cache;
@@ -25,6 +24,7 @@ use crate::running::Running;
 use crate::serve::{self, Limits, Shutdown};
 use crate::storages::Storages;
 use crate::tls;
+use crate::told::Told;
 use crate::verbs::Deletion;
 use crate::websocket::WebSockets;
 use http::HeaderValue;
@@ -179,15 +179,14 @@ impl Server {
             authn::set_up(options, &token, delegation, &mut reloads).await?;
         let at_rest = at_rest(options, &clock, &mut reloads).await?;
         let (trigger, shutdown) = Shutdown::new(options.lifecycle.manner());
-        let audit = Audit::of(&options.audit, &clock).await?;
-        let flushed = audit.clone();
+        let told = Told::of(options, &self.name, &clock).await?;
         let started = Started {
             storage,
             at_rest,
             authenticator,
             cluster,
             namespaces,
-            audit,
+            told: told.clone(),
             cors: cors(options)?,
             clock,
             shutdown,
@@ -207,7 +206,7 @@ impl Server {
             token,
             serving,
             tasks,
-            audit: flushed,
+            told,
         })
     }
 
@@ -262,7 +261,8 @@ impl Server {
             metrics: Metrics::new(started.clock.now()),
             clock: started.clock,
             shutdown,
-            audit: started.audit,
+            audit: started.told.audit,
+            spans: started.told.spans,
             cors: started.cors,
             turns_away: lifecycle.shutdown_send_retry_after,
             flow: Flow::of(lifecycle),
@@ -347,7 +347,7 @@ struct Started {
     authenticator: Authenticator,
     cluster: Option<Authorizer>,
     namespaces: Option<Namespaces>,
-    audit: Option<Arc<Audit>>,
+    told: Told,
     cors: Option<Cors>,
     clock: Clock,
     shutdown: Shutdown,

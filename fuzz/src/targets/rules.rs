@@ -3,10 +3,10 @@
 use super::two;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceSubresourceScale;
-use pintle_meta::FieldErrors;
 use pintle_meta::json;
 use pintle_meta::scale::ScalePaths;
 use pintle_meta::schema::Rules;
+use pintle_meta::{Expression, FieldErrors};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -53,6 +53,15 @@ pub(super) fn values(data: &[u8]) -> bool {
     let (new, old) = two(data);
     let Some(new) = value(new) else { return false };
     look(&AUTHORED, new, value(old).as_ref());
+    true
+}
+
+/// An expression of anybody's over claims of anybody's: it comes to an end.
+pub(super) fn expression(data: &[u8]) -> bool {
+    let (source, claims) = two(data);
+    let Ok(source) = std::str::from_utf8(source) else { return false };
+    let Ok(expression) = Expression::compile(source, "claims") else { return false };
+    let _ = expression.evaluate(&value(claims).unwrap_or_default());
     true
 }
 

@@ -219,6 +219,7 @@ fn fits_path(pattern: &str, path: &str) -> bool {
 mod tests {
     use super::*;
     use pintle_meta::User;
+    use proptest::prelude::*;
 
     const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
@@ -298,5 +299,19 @@ rules:
             assert!(got.contains(why), "{text}: {got}");
         }
         assert!(Policy::parse(format!("{head}rules: [{{level: None, x: 1}}]").as_bytes()).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_policy_or_is_refused(text in any::<String>(), at in 0..200_usize, byte in any::<u8>()) {
+            let _ = Policy::parse(text.as_bytes());
+            let mut near = b"apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [Panic]\nrules:\n\
+                - {level: Request, resources: [{group: '', resources: [pods/*], resourceNames: [a]}]}\n\
+                - {level: None, nonResourceURLs: ['/x*'], omitManagedFields: true}\n"
+                .to_vec();
+            let at = at % near.len();
+            near[at] = byte;
+            let _ = Policy::parse(&near);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::duration;
 use crate::serve::Manner;
 use clap::{ArgAction, Args};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How many requests are answered at a time, how long they may take, and how the server ends.
@@ -59,6 +60,11 @@ pub struct LifecycleOptions {
     /// where a host begins (^ or //) and ends ($ or :)
     #[arg(long, value_name = "PATTERNS", value_delimiter = ',')]
     pub cors_allowed_origins: Vec<String>,
+
+    /// A file with a TracingConfiguration of Kubernetes: which part of the requests a collector of
+    /// OpenTelemetry is told of (OTLP over HTTP), and where it is
+    #[arg(long, value_name = "FILE")]
+    pub tracing_config_file: Option<PathBuf>,
 }
 
 impl Default for LifecycleOptions {
@@ -75,6 +81,7 @@ impl Default for LifecycleOptions {
             livez_grace_period: Duration::ZERO,
             strict_transport_security_directives: Vec::new(),
             cors_allowed_origins: Vec::new(),
+            tracing_config_file: None,
         }
     }
 }

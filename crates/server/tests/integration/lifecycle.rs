@@ -2,6 +2,9 @@
 
 use crate::harness::{Http, Served, soon};
 use crate::kinds::{TASKS, WIDGETS, server, widget};
+use crate::outside::Outside;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -208,4 +211,54 @@ async fn metrics_have_the_names_of_kubernetes() {
     })
     .await;
     served.stop().await;
+}
+
+#[tokio::test]
+async fn a_collector_is_told_of_some_requests() {
+    for (rate, told) in [(0, 0), (1_000_000, 2)] {
+        let spans = Arc::<Mutex<Vec<Value>>>::default();
+        let keep = Arc::clone(&spans);
+        let collector = Outside::start_plain(move |path, body| {
+            assert_eq!(path, "/v1/traces");
+            keep.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+            (200, serde_json::json!({}))
+        })
+        .await;
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("tracing.yaml");
+        let text = format!(
+            "apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\n\
+             endpoint: {}\nsamplingRatePerMillion: {rate}\n",
+            collector.url.trim_start_matches("http://")
+        );
+        std::fs::write(&path, text).unwrap();
+        let served = Served::start_with(server(), |options| {
+            options.insecure_allow_all = true;
+            options.lifecycle.tracing_config_file = Some(path);
+        })
+        .await;
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+        let headers = [("traceparent", parent.as_str()), ("audit-id", "one")];
+        served.send_with(&format!("GET {WIDGETS}/none"), &headers, "").await;
+        served.send("GET /version", "").await;
+        served.stop().await;
+        let spans: Vec<Value> = (spans.lock().unwrap().iter())
+            .flat_map(|list| list["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().cloned())
+            .flatten()
+            .collect();
+        assert_eq!(spans.len(), told, "{spans:?}");
+        let Some(first) = spans.first() else { continue };
+        assert_eq!(
+            (&first["traceId"], &first["parentSpanId"]),
+            (&trace.into(), &"00f067aa0ba902b7".into())
+        );
+        let attributes = first["attributes"].to_string();
+        for part in ["/widgets/none", "\"404\"", "\"one\"", "\"GET\""] {
+            assert!(attributes.contains(part), "{part}: {attributes}");
+        }
+        assert_eq!(spans[1]["traceId"].as_str().unwrap().len(), 32);
+        let time = |name: &str| first[name].as_str().unwrap().parse::<u64>().unwrap();
+        assert!(time("startTimeUnixNano") < time("endTimeUnixNano"));
+    }
 }

@@ -40,8 +40,20 @@ impl Outside {
         let address = listener.local_addr().unwrap();
         let url = format!("https://{address}");
         let issuer = Issuer::new("outside");
-        let task = tokio::spawn(serve(listener, tls(&issuer, address), Arc::new(answers(&url))));
+        let task =
+            tokio::spawn(serve(listener, Some(tls(&issuer, address)), Arc::new(answers(&url))));
         Self { url, authority_pem: issuer.pem(), task }
+    }
+
+    /// Starts one without TLS.
+    pub(crate) async fn start_plain<A>(answers: A) -> Self
+    where
+        A: Fn(&str, Bytes) -> (u16, Value) + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(serve(listener, None, Arc::new(answers)));
+        Self { url, authority_pem: String::new(), task }
     }
 }
 
@@ -66,12 +78,11 @@ fn tls(issuer: &Issuer, address: SocketAddr) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, answers: Arc<Answers>) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, answers: Arc<Answers>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
         let (tls, answers) = (tls.clone(), Arc::clone(&answers));
         tokio::spawn(async move {
-            let Ok(stream) = tls.accept(stream).await else { return };
             let service = service_fn(move |request: Request<Incoming>| {
                 let answers = Arc::clone(&answers);
                 async move {
@@ -85,7 +96,14 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, answers: Arc<Answers>) {
                 }
             });
             // A client that goes away is nobody's trouble.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let http = http1::Builder::new();
+            let _ = match tls {
+                None => http.serve_connection(TokioIo::new(stream), service).await,
+                Some(tls) => {
+                    let Ok(stream) = tls.accept(stream).await else { return };
+                    http.serve_connection(TokioIo::new(stream), service).await
+                }
+            };
         });
     }
 }

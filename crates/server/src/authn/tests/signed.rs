@@ -132,6 +132,19 @@ fn clone(key: &PublicKey) -> PublicKey {
 
 proptest! {
     #[test]
+    fn any_text_is_a_configuration_or_is_refused(text in any::<String>(), at in 0..400_usize, byte in any::<u8>()) {
+        let _ = Configuration::parse(text.as_bytes());
+        let mut near = b"apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt:\n\
+            - issuer: {url: 'https://a', audiences: [x]}\n  claimValidationRules: [{expression: 'claims.a == 1'}]\n  \
+            claimMappings: {username: {expression: 'claims.sub'}, extra: [{key: a.b/c, valueExpression: claims.x}]}\n\
+            anonymous: {enabled: true, conditions: [{path: /x}]}\n"
+            .to_vec();
+        let at = at % near.len();
+        near[at] = byte;
+        let _ = Configuration::parse(&near);
+    }
+
+    #[test]
     fn any_text_is_taken_apart_or_refused(text in any::<String>(), parts in "[A-Za-z0-9_=-]*[.][A-Za-z0-9_=-]*[.][A-Za-z0-9_=-]*") {
         let key = PublicKey::P256(vec![4; 65]);
         for token in [text, parts] {
