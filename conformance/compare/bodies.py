@@ -81,9 +81,10 @@ class Bodies:
             elif how == "drop":
                 del holder[key]
             elif how == "wrong":
-                holder[key] = self.random.choice(WRONG)
+                # A copy, for what is put in may be spoilt in its turn.
+                holder[key] = copy.deepcopy(self.random.choice(WRONG))
             elif isinstance(holder, dict) and how == "extra":
-                holder[self.pick("extra", "another", "status", "x y", "")] = self.random.choice(WRONG)
+                holder[self.pick("extra", "another", "status", "x y", "")] = copy.deepcopy(self.random.choice(WRONG))
             elif isinstance(holder, dict) and isinstance(key, str) and key:
                 holder[self.pick(key.capitalize(), key.upper())] = holder.pop(key)
         return body

@@ -345,6 +345,11 @@ def applies(case):
         requests.append(("PATCH",V2+"/newone?dryRun=All&fieldManager=y",t,APPLY))
     for q in ("fieldManager=","","fieldManager=x&force=x","fieldManager=x&force=false","fieldManager=x&force=","fieldManager=x&dryRun=No","fieldManager="+"x"*129,"fieldManager=x&fieldValidation=no","fieldManager=x&dryRun=All&dryRun=All"):
         requests.append(("PATCH",V2+"/a?"+q,json.dumps(foo()),APPLY))
+    # One manager applies in one version, then in the other, and leaves something out.
+    for name, extra in (("va", {"finalizers": ["orphan"]}), ("vb", {"annotations": None}), ("vc", {}), ("vd", {"labels": None}),
+                        ("ve", {"labels": {"app": "web"}, "finalizers": ["example.com/hold"]})):
+        for at, version, metadata in ((V1, "v1", extra), (V2, "v2", {"labels": {"app": "db"}}), (V1, "v1", {}), (V2, "v2", extra)):
+            requests.append(("PATCH", f"{at}/{name}?fieldManager=one", json.dumps(foo(name, version, **metadata)), APPLY))
     for method, path, body, headers in requests:
         case.send(method, path, body, headers)
 

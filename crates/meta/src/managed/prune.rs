@@ -47,9 +47,10 @@ impl Prune<'_> {
         let pruned = self.converted(&pruned.0, pruned.1, last_version)?;
         gone.subtract(&fields(of, &pruned)?);
         let gone = gone.intersection(&last);
-        if gone.is_empty() {
+        if gone.is_empty() && last_version == self.version {
             return Ok(merged);
         }
+        // As in Go, what was applied in another version has been through that version.
         let mut result = whole;
         remove(of, &mut result, &gone);
         let mut result = self.converted(&result, last_version, self.version)?.into_owned();

@@ -168,7 +168,9 @@ impl Versions for OfResource<'_> {
             return Err(format!("{from} cannot become {to_api_version}"));
         };
         let hub = (from.convert)(object.clone()).map_err(|e| e.to_string())?;
-        let encoded = (to.encode)(hub.as_ref(), None).map_err(|e| e.to_string())?;
+        let version = hub.meta().resource_version.as_deref();
+        let revision = version.and_then(|version| version.parse().ok());
+        let encoded = (to.encode)(hub.as_ref(), revision).map_err(|e| e.to_string())?;
         serde_json::from_slice(&encoded.bytes).map_err(|e| e.to_string())
     }
 
