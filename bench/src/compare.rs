@@ -9,7 +9,8 @@ use crate::floor;
 use crate::median;
 use crate::options::{CompareOptions, Settings};
 use crate::report::{Measured, RunReport, mib, micros, notes, rate};
-use crate::run::{self, Server};
+use crate::run;
+use crate::server::Server;
 use crate::subject::{Recipe, Subject};
 
 /// One of the two servers.

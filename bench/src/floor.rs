@@ -22,8 +22,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::failure::Failure;
 use crate::options::Settings;
 use crate::report::RunReport;
-use crate::run::{self, Server};
+use crate::run;
 use crate::sender::Answer;
+use crate::server::Server;
 use crate::subject::{Folder, Recipe, Subject};
 use crate::trust;
 

@@ -26,6 +26,7 @@ mod scale;
 mod scenario;
 mod sender;
 mod sent;
+mod server;
 mod subject;
 mod trust;
 mod watchers;
@@ -47,7 +48,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::failure::Failure;
 use crate::options::{Command, Options};
 use crate::process::Process;
-use crate::run::Server;
+use crate::server::Server;
 
 /// Something was measured with errors, or nothing could be.
 const FAILED: u8 = 1;

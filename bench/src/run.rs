@@ -20,31 +20,13 @@ use crate::process::Process;
 use crate::report::{Measured, Memory, RunReport};
 use crate::scenario::{Document, Holds, List, Scenario, Work};
 use crate::sender::Answer;
-use crate::subject::Subject;
+use crate::server::{self, Server};
 use crate::watchers::{self, FanOut};
 
 /// Objects that GETs take in turn.
 const GET_OBJECTS: u64 = 1_024;
 /// There are at least so many objects to delete: what was created before, and more if that is less.
 const DELETE_OBJECTS: u64 = 20_000;
-
-/// A server that is measured.
-#[derive(Debug)]
-pub(crate) struct Server {
-    /// Where it answers.
-    pub(crate) url: String,
-    /// Its process, if it is known.
-    pub(crate) process: Option<Process>,
-    /// The URL of the etcd that it stores in, if raw puts into that are measured too.
-    pub(crate) etcd: Option<String>,
-}
-
-impl From<&Subject> for Server {
-    fn from(subject: &Subject) -> Self {
-        let Subject { url, etcd, process, .. } = subject;
-        Self { url: url.clone(), process: Some(*process), etcd: etcd.clone() }
-    }
-}
 
 /// Fills the server, measures the scenarios that the settings name, and cleans up unless told to keep the objects.
 ///
@@ -58,7 +40,7 @@ pub(crate) async fn run(
     keep: bool,
 ) -> Result<RunReport, Failure> {
     let target = server.target(settings)?;
-    let process = server.process.or_else(|| listening(&target));
+    let process = server.process.or_else(|| server::listening(&target));
     let mut memory = Memory { idle_kib: resident(process)?, ..Memory::default() };
     progress("filling");
     let filled = fill::fill(&target, settings).await?;
@@ -132,18 +114,6 @@ pub(crate) async fn measure_one(
     let filled = Filled { object_bytes: answer.body.len(), ..Filled::default() };
     let bench = Bench::new(server, settings, &target, server.process, &filled);
     Ok(bench.measure(scenario).await)
-}
-
-impl Server {
-    fn target(&self, settings: &Settings) -> Result<Arc<Target>, Failure> {
-        let token = settings.bearer()?;
-        Target::new(&self.url, token.as_deref(), settings.http1).map(Arc::new)
-    }
-}
-
-/// The process behind a URL, if it runs on this machine and this user may see it.
-fn listening(target: &Target) -> Option<Process> {
-    target.is_local().then(|| Process::listening_on(target.port())).flatten()
 }
 
 /// Tells what is being done: a run takes minutes.
@@ -275,7 +245,7 @@ impl<'a> Bench<'a> {
         let puts = Puts::new(&target, self.least_object as usize * 2)?;
         let plan = Plan {
             feeds: self.each_stream(|_| Ok(Feed::Puts(puts.clone())))?,
-            process: listening(&target),
+            process: server::listening(&target),
             // A call that failed has a status behind it instead of a message.
             ..self.plan(Expect { least_bytes: 1, ..Expect::status(StatusCode::OK) })
         };

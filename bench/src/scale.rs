@@ -20,7 +20,8 @@ use crate::objects::FILLED;
 use crate::options::{ScaleOptions, Settings};
 use crate::probe;
 use crate::report::{RunReport, mib, micros, rate};
-use crate::run::{self, Server};
+use crate::run;
+use crate::server::Server;
 use crate::subject::{Folder, Recipe, Subject};
 use crate::watchers::{self, FanOut};
 

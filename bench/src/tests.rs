@@ -11,8 +11,9 @@ use crate::compare;
 use crate::fake::{Fake, Flaws};
 use crate::options::{Command, CompareOptions, Options, RunOptions};
 use crate::report::RunReport;
-use crate::run::{self, Server};
+use crate::run;
 use crate::scenario::SCENARIOS;
+use crate::server::Server;
 
 /// Short runs with few objects: what is tested is the program, not the machine.
 const SHORT: &str = "--objects 1100 --seconds 0.2 --warm-up 0 -c 2 -m 4 --watchers 20 --events 50";
