@@ -2,20 +2,21 @@
 # Sends recorded requests to a fresh hello-apiserver and compares its answers with those of the Go
 # server that were recorded.
 #
-#   replay.sh HELLO [FOLDER]
+#   replay.sh HELLO [FOLDER [FLAG...]]
 #
 # HELLO is the program; FOLDER holds replay.py and transcripts/ and is ../shared/conformance beside
-# the repository where it is not given. What expected-failures.txt lists must fail, and nothing
+# the repository where it is not given; the flags are for the program. What expected-failures.txt lists must fail, and nothing
 # else may: a step that is mended must leave the list, so that the list only gets shorter.
 set -uo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
-if [ $# -lt 1 ] || [ $# -gt 2 ]; then
-  echo "usage: $0 HELLO [FOLDER]" >&2
+if [ $# -lt 1 ]; then
+  echo "usage: $0 HELLO [FOLDER [FLAG...]]" >&2
   exit 2
 fi
 HELLO=$1
 FOLDER=${2:-$HERE/../../shared/conformance}
+FLAGS=("${@:3}")
 LIMIT_SECONDS=600
 # shellcheck source=../.ci/server.sh
 . "$HERE/../.ci/server.sh"
@@ -33,7 +34,7 @@ if without_reason=$(grep -nE '^[^#[:space:]]+ / [^[:space:]]+[[:space:]]*$' \
   exit 1
 fi
 
-start_server --insecure-allow-all || exit 1
+start_server --insecure-allow-all "${FLAGS[@]}" || exit 1
 PYTHONDONTWRITEBYTECODE=1 timeout "$LIMIT_SECONDS" python3 "$FOLDER/replay.py" check \
   --base "$SERVER_URL" --transcripts "$FOLDER/transcripts" >"$WORK/out" 2>&1
 CODE=$?
