@@ -17,7 +17,7 @@ HELLO=$1
 FOLDER=${2:-$HERE/../../shared/conformance}
 START_SECONDS=60
 
-WORK=$(mktemp -d /tmp/backends.XXXXXX)
+WORK=$(mktemp -d)
 chmod 755 "$WORK"
 PID=
 stop_database() {

@@ -343,3 +343,26 @@ pub(crate) const SCALES: &[&str] = &[
     "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"Scale\",\"metadata\":{},\"spec\":{\"replicas\":3}}\0\
      {\"spec\":{\"replicas\":1},\"status\":{\"replicas\":1,\"selector\":\"a=b\"}}",
 ];
+
+pub(crate) const ENCRYPTION_CONFIGS: &[&str] = &[
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n\
+     - resources: [foos.hello.zeng.dev, '*.example.com']\n  providers:\n\
+     \x20 - aesgcm: {keys: [{name: one, secret: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}]}\n\
+     \x20 - kms: {apiVersion: v2, name: k, endpoint: 'unix:///run/kms.sock', timeout: 1.5s}\n\
+     \x20 - identity: {}\n",
+    r#"{"apiVersion":"apiserver.config.k8s.io/v1","kind":"EncryptionConfiguration","resources":[{"resources":["*.*"],"providers":[{"secretbox":{"keys":[{"name":"a","secret":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}]}},{"aescbc":{"keys":[{"name":"a","secret":"AAECAwQFBgcICQoLDA0ODw=="}]}}]}]}"#,
+    "kind: EncryptionConfiguration\nresources: [{resources: ['*.'], providers: [{kms: {name: 'a:b'}}]}]\n",
+];
+
+pub(crate) const SEALED_OBJECTS: &[&str] = &[
+    "\n\x04data\x12\x05key-1\x1a\x06sealed\"\x14\n\x0fkey.pintle.test\x12\x011(\x01",
+    "\n\x01d\x12\x01k\x1a\x01s",
+    "\n\x01d\x12\x01k\x1a\x01s(\x02",
+];
+
+pub(crate) const ETCD_ADDRESSES: &[&str] = &[
+    "etcd:http://127.0.0.1:2379",
+    "etcd:http://a:1,http://[::1]:2,unix:///run/etcd.sock?compaction-seconds=60&health-key=/a/health",
+    "etcd:http://a:1?user=root&password=pass",
+    "etcd:https://a:1",
+];

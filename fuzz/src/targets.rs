@@ -7,6 +7,7 @@ mod patches;
 mod protobuf;
 mod rules;
 mod selecting;
+mod storing;
 mod thing;
 
 use crate::seeds;
@@ -45,6 +46,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scale", run: rules::scale, seeds: seeds::SCALES },
     Target { name: "protobuf", run: protobuf::protobuf, seeds: seeds::MESSAGES },
     Target { name: "object", run: objects::object, seeds: seeds::OBJECTS },
+    Target {
+        name: "encryption_config",
+        run: storing::encryption_config,
+        seeds: seeds::ENCRYPTION_CONFIGS,
+    },
+    Target { name: "sealed_object", run: storing::sealed_object, seeds: seeds::SEALED_OBJECTS },
+    Target { name: "etcd_address", run: storing::etcd_address, seeds: seeds::ETCD_ADDRESSES },
 ];
 
 /// Runs one target on one input.

@@ -65,6 +65,13 @@ pub(crate) const COMPACT: Method = Method {
     repeatable: false,
 };
 
+pub(crate) const SIZE: Method = Method {
+    path: STATUS,
+    attempt: Duration::from_secs(2),
+    patience: Duration::from_secs(5),
+    repeatable: true,
+};
+
 const STATUS: &str = "/etcdserverpb.Maintenance/Status";
 const AUTHENTICATE: &str = "/etcdserverpb.Auth/Authenticate";
 const WATCH: &str = "/etcdserverpb.Watch/Watch";

@@ -1,14 +1,14 @@
 //! The storage over etcd: each operation as a question that etcd and its stand-ins answer.
 
 use crate::address::Address;
-use crate::client::{COMPACT, Client, GET, RANGE, TXN};
+use crate::client::{COMPACT, Client, GET, RANGE, SIZE, TXN};
 use crate::compactor::Compactor;
 use crate::failure::{Cause, Failure};
 use crate::newest::Newest;
 use crate::proto::{
     self, CompactionRequest, CompactionResponse, Compare, CompareResult, CompareTarget,
-    DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, Request, RequestOp, TargetUnion,
-    TxnRequest, TxnResponse, from_wire, to_wire,
+    DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, Request, RequestOp, StatusRequest,
+    StatusResponse, TargetUnion, TxnRequest, TxnResponse, from_wire, to_wire,
 };
 use crate::watch::EtcdWatch;
 use crate::{fence, keys, watch};
@@ -134,6 +134,11 @@ impl Storage for Cluster {
             Err(Failure::Future) => Err(self.shared.future().await),
             answer => Ok(answer?),
         }
+    }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        let status: StatusResponse = self.shared.client.call(&SIZE, StatusRequest {}).await?;
+        Ok(u64::try_from(status.db_size).ok().filter(|size| *size > 0))
     }
 }
 

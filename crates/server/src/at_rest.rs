@@ -13,6 +13,8 @@ mod failure;
 mod kms;
 
 use crate::clock::Clock;
+use crate::options::StorageOptions;
+use crate::reload::Reloads;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -86,11 +88,37 @@ impl Rules {
 }
 
 impl AtRest {
+    /// What is sealed, as the command line says.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or makes no sense.
+    pub(crate) async fn of(
+        options: &StorageOptions,
+        clock: &Clock,
+        reloads: &mut Reloads,
+    ) -> io::Result<Option<Arc<Self>>> {
+        let again = options.reload_encryption_config;
+        let Some(path) = &options.encryption_config else {
+            let why = "--encryption-provider-config-automatic-reload must be set with \
+                       --encryption-provider-config";
+            return match again {
+                true => Err(io::Error::new(io::ErrorKind::InvalidInput, why)),
+                false => Ok(None),
+            };
+        };
+        let at_rest = Self::load(path, clock.clone(), again).await?;
+        if again {
+            let paths = vec![path.clone()];
+            reloads.watch("the encryption configuration", paths, at_rest.reloader(path));
+        }
+        Ok(Some(Arc::new(at_rest)))
+    }
+
     /// Reads an `EncryptionConfiguration`. A plugin that is not well is no error: it is waited for.
     ///
     /// # Errors
     /// Where the file cannot be read or makes no sense.
-    pub(crate) async fn load(path: &Path, clock: Clock, reloads: bool) -> io::Result<Self> {
+    async fn load(path: &Path, clock: Clock, reloads: bool) -> io::Result<Self> {
         let counts = Arc::new(Counts::new(clock));
         let rules = config::read(path, &counts)?;
         let changed = watch::Sender::new(());
@@ -102,7 +130,7 @@ impl AtRest {
 
     /// What reads the file again, outside of the runtime's threads; what is wrong leaves everything
     /// as it is.
-    pub(crate) fn reloader(&self, path: &Path) -> impl FnMut() -> io::Result<()> + Send + 'static {
+    fn reloader(&self, path: &Path) -> impl FnMut() -> io::Result<()> + Send + 'static {
         let (rules, changed, path) =
             (Arc::clone(&self.rules), self.changed.clone(), path.to_owned());
         let (counts, runtime) = (Arc::clone(&self.counts), Handle::current());
@@ -309,6 +337,10 @@ impl Storage for Sealed {
     async fn compact(&self, revision: Revision) -> Result<()> {
         self.inner.compact(revision).await
     }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        self.inner.size().await
+    }
 }
 
 /// A watch whose values are opened.
@@ -353,6 +385,15 @@ impl Watch for SealedWatch {
         self.inner.request_progress().await
     }
 }
+
+/// Whether a text is a configuration, for fuzzing.
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_configuration(text: &[u8]) -> bool {
+    config::parse(text, &Arc::new(Counts::new(Clock::system()))).is_ok()
+}
+
+#[cfg(feature = "fuzz")]
+pub(crate) use kms::is_sealed_object;
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use rbac::Rbac;
 pub(crate) use review::AccessReviews;
-pub(crate) use stand_alone::{Place, access};
+pub(crate) use stand_alone::access;
 
 /// The group that may do everything.
 pub(crate) const MASTERS: &str = "system:masters";

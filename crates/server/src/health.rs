@@ -12,6 +12,7 @@ use crate::serve::Shutdown;
 use crate::{metrics, respond};
 use http::Response;
 use pintle_storage::Storage;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Health {
     pub storage: Arc<dyn Storage>,
+    /// The storages of single resources.
+    pub overrides: Vec<Arc<dyn Storage>>,
     pub caches: Vec<Arc<Cache>>,
     pub shutdown: Shutdown,
     /// How long the storage may take to answer a check, and the check whether the server is ready.
@@ -42,6 +45,9 @@ enum Check {
     Storage,
     /// The storage answers, and the caches have been loaded from it.
     StorageReadiness,
+    /// The storage of single resources answers.
+    Override(usize),
+    OverrideReadiness(usize),
     /// The plugins that keep keys are well.
     Plugins,
     /// Something that is done before the server is reached at all.
@@ -57,18 +63,20 @@ const STARTED: [Check; 2] = [
 ];
 
 impl Check {
-    fn name(self) -> &'static str {
-        match self {
+    fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Ping => "ping",
             Self::Log => "log",
             // The name of the check in Kubernetes, whatever the storage is.
             Self::Storage => "etcd",
             Self::StorageReadiness => "etcd-readiness",
+            Self::Override(n) => return format!("etcd-override-{n}").into(),
+            Self::OverrideReadiness(n) => return format!("etcd-override-readiness-{n}").into(),
             Self::Plugins => "kms-providers",
             Self::Started(name) => name,
             Self::Roles => "poststarthook/rbac/bootstrap-roles",
             Self::Shutdown => "shutdown",
-        }
+        })
     }
 }
 
@@ -78,6 +86,10 @@ impl Health {
         let mut checks = vec![Check::Ping, Check::Log, Check::Storage];
         if endpoint == "readyz" {
             checks.push(Check::StorageReadiness);
+        }
+        for n in 0..self.overrides.len() {
+            checks.push(Check::Override(n));
+            checks.extend((endpoint == "readyz").then_some(Check::OverrideReadiness(n)));
         }
         let has_plugins = self.at_rest.as_ref().is_some_and(|at_rest| at_rest.has_plugins());
         if endpoint != "livez" && has_plugins {
@@ -131,12 +143,12 @@ impl Health {
         for check in checks {
             let name = check.name();
             // Writing to a string does not fail.
-            let _ = match excluded(name) {
+            let _ = match excluded(&name) {
                 true => writeln!(text, "[+]{name} excluded: ok"),
                 false => match self.run_for(endpoint, *check).await {
                     Ok(()) => writeln!(text, "[+]{name} ok"),
                     Err(why) => {
-                        tracing::warn!(check = name, endpoint, why, "a health check failed");
+                        tracing::warn!(check = %name, endpoint, why, "a health check failed");
                         well = false;
                         writeln!(text, "[-]{name} failed: reason withheld")
                     }
@@ -145,7 +157,7 @@ impl Health {
         }
         let unknown: Vec<String> = pairs
             .iter()
-            .filter(|(key, name)| key == "exclude" && !checks.iter().any(|c| c.name() == name))
+            .filter(|(key, name)| key == "exclude" && !checks.iter().any(|c| c.name() == **name))
             .map(|(_, name)| format!("{name:?}"))
             .collect();
         if !unknown.is_empty() {
@@ -171,7 +183,8 @@ impl Health {
         metrics::head(&mut out, name, "gauge", "Whether a health check succeeds.");
         for endpoint in ["healthz", "livez", "readyz"] {
             for check in self.checks(endpoint) {
-                let labels = [("name", check.name()), ("type", endpoint)];
+                let name_of = check.name();
+                let labels = [("name", &*name_of), ("type", endpoint)];
                 let well = u8::from(self.run(check).await.is_ok());
                 metrics::line(&mut out, name, &labels, well);
             }
@@ -191,10 +204,12 @@ impl Health {
     async fn run(&self, check: Check) -> Result<(), &'static str> {
         match check {
             Check::Ping | Check::Log | Check::Started(_) => Ok(()),
-            Check::Storage => self.storage_answers(self.healthcheck_time).await,
-            Check::StorageReadiness if self.caches.iter().all(|cache| cache.is_ready()) => {
-                self.storage_answers(self.readycheck_time).await
+            Check::Storage => answers(&self.storage, self.healthcheck_time).await,
+            Check::StorageReadiness if self.are_caches_ready() => {
+                answers(&self.storage, self.readycheck_time).await
             }
+            Check::Override(n) => answers(&self.overrides[n], self.healthcheck_time).await,
+            Check::OverrideReadiness(n) => answers(&self.overrides[n], self.readycheck_time).await,
             Check::StorageReadiness => Err("the objects have not been loaded yet"),
             Check::Plugins => match &self.at_rest {
                 Some(at_rest) if !at_rest.is_well().await => Err("a KMS plugin is not well"),
@@ -207,12 +222,16 @@ impl Health {
         }
     }
 
-    async fn storage_answers(&self, time: Duration) -> Result<(), &'static str> {
-        match tokio::time::timeout(time, self.storage.current_revision()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err("the storage cannot be reached"),
-            Err(_) => Err("the storage does not answer in time"),
-        }
+    fn are_caches_ready(&self) -> bool {
+        self.caches.iter().all(|cache| cache.is_as_ready_as_it_must_be())
+    }
+}
+
+async fn answers(storage: &Arc<dyn Storage>, time: Duration) -> Result<(), &'static str> {
+    match tokio::time::timeout(time, storage.current_revision()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err("the storage cannot be reached"),
+        Err(_) => Err("the storage does not answer in time"),
     }
 }
 

@@ -1,22 +1,23 @@
 //! Registration of kinds: where their types go out of view.
 
-use crate::at_rest::AtRest;
 use crate::connect::{Connect, Connecter};
-use crate::options::StorageMediaType;
 use crate::part::{Action, Call, Part, StatusPart};
 use crate::registry::{Backing, Resource};
 use crate::rest::{AnyRest, Erased, Rest};
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::typing::LazyTyping;
 use kube_core::CustomResourceExt;
 use kube_core::object::HasStatus;
 use pintle_meta::kind::{of, of_mut};
 use pintle_meta::protobuf::LazyCodec;
 use pintle_meta::{Hub, KindInfo, Served, Status, Version, VersionInfo};
-use pintle_storage::Storage;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A cache that is given up is kept at least so long: longer than a list needs that waits for it.
+const IDLE_MIN: Duration = Duration::from_secs(10);
 
 /// A kind that is to be served: its hub version, other versions, and subresources.
 ///
@@ -55,6 +56,7 @@ pub struct Registration {
     connects: Vec<Connect>,
     rest: Option<Arc<dyn AnyRest>>,
     protobuf: bool,
+    idle: Option<Duration>,
 }
 
 // The bounds are on the functions: so the compiler says which is not met, and `Hub` says what to do.
@@ -87,6 +89,7 @@ impl<K> Kind<K> {
             connects: Vec::new(),
             rest: None,
             protobuf: false,
+            idle: None,
         };
         Self { registration, hub: PhantomData }
     }
@@ -183,6 +186,17 @@ where
         self
     }
 
+    /// Keeps the objects in memory only while they are needed: they are loaded at the first read or
+    /// watch, and given up when nobody has read or watched them for `idle`.
+    ///
+    /// For kinds with many objects that are rarely looked at. The first list after a pause waits until
+    /// they are loaded; one that takes longer than a few seconds is told to come again. The server is
+    /// ready without them.
+    pub fn lazy_cache(mut self, idle: Duration) -> Self {
+        self.registration.idle = Some(idle.max(IDLE_MIN));
+        self
+    }
+
     /// Serves an action on the object: a subresource that is only created, with a kind of its own.
     ///
     /// The function gets the object and the body, and answers with the body that the client sees.
@@ -226,14 +240,9 @@ impl Registration {
     }
 
     /// The resource, with its store where it has one.
-    pub(crate) fn into_resource(
-        self,
-        storage: &Arc<dyn Storage>,
-        root: &str,
-        media: StorageMediaType,
-        at_rest: Option<&AtRest>,
-    ) -> Resource {
-        let Self { mut kind, status, mut parts, mut actions, connects, rest, protobuf } = self;
+    pub(crate) fn into_resource(self, place: Place<'_>) -> Resource {
+        let Self { mut kind, status, mut parts, mut actions, connects, rest, protobuf, idle } =
+            self;
         if protobuf {
             let bodies = parts.iter_mut().map(|part| &mut part.body);
             let bodies = bodies.chain(actions.iter_mut().map(|action| &mut action.body));
@@ -243,10 +252,7 @@ impl Registration {
         let kind = Arc::new(kind);
         let backing = match rest {
             Some(rest) => Backing::Rest(rest),
-            None => {
-                let (kind, storage) = (Arc::clone(&kind), Arc::clone(storage));
-                Backing::Store(Store::new(kind, storage, root, media, at_rest))
-            }
+            None => Backing::Store(Store::new(Arc::clone(&kind), place, idle)),
         };
         let typings = kind.versions.iter().map(|_| LazyTyping::new()).collect();
         let own_scale = parts.iter().any(|part| part.name == "scale");

@@ -46,6 +46,9 @@ mod deadline;
 mod delegation;
 mod discovery;
 mod flow;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod health;
 mod impersonate;
 mod index;
@@ -71,6 +74,7 @@ mod running;
 mod serve;
 mod server;
 mod shape;
+mod sizes;
 mod spans;
 mod storages;
 mod store;

@@ -25,6 +25,7 @@ use crate::reply::Reply;
 use crate::request::{ResourcePath, Target, Unread, header, is_dry_run, manager};
 use crate::request::{query_flag, query_pairs, read_body};
 use crate::serve::{Connection, Shutdown};
+use crate::sizes::Sizes;
 use crate::spans::Spans;
 use crate::verbs::{self, Context, Deletion};
 use crate::websocket::WebSockets;
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     pub deletion: Deletion,
     /// Whether CBOR is spoken.
     pub cbor: bool,
+    pub sizes: Arc<Sizes>,
     /// The paths that are not resources, sorted.
     pub paths: Vec<String>,
     /// What discovery calls this server's address.

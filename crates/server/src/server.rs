@@ -3,7 +3,7 @@
 use crate::admission::{Admission, Namespaces, Plugins};
 use crate::at_rest::AtRest;
 use crate::authn::{self, Authenticator};
-use crate::authz::{self, AccessReviews, Authorizer, Bootstrap, Place};
+use crate::authz::{self, AccessReviews, Authorizer, Bootstrap};
 use crate::cache::Cache;
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
@@ -22,7 +22,9 @@ use crate::registry::{Backing, Registry, Resource};
 use crate::reload::Reloads;
 use crate::running::Running;
 use crate::serve::{self, Limits, Shutdown};
-use crate::storages::Storages;
+use crate::sizes::Sizes;
+use crate::storages::{Opened, Storages};
+use crate::store::Place;
 use crate::tls;
 use crate::told::Told;
 use crate::verbs::Deletion;
@@ -148,8 +150,7 @@ impl Server {
         options.features.check(options.stored.media_type)?;
         let clock = Clock::system();
         let places = options.places(&self.name)?;
-        let storage = options.storage_address()?;
-        let storage = self.storages.open(storage.as_deref(), &places.data_folder).await?;
+        let storages = self.storages.open_all(options, &places.data_folder).await?;
         let listener = serve::bind(options.address(), options.serving.permit_port_sharing)?;
         let address = listener.local_addr()?;
         let delegation = Delegation::of(options).await?;
@@ -177,11 +178,11 @@ impl Server {
         let namespaces = delegation.namespaces.clone().map(Namespaces::new);
         let (authenticator, following) =
             authn::set_up(options, &token, delegation, &mut reloads).await?;
-        let at_rest = at_rest(options, &clock, &mut reloads).await?;
+        let at_rest = AtRest::of(&options.stored, &clock, &mut reloads).await?;
         let (trigger, shutdown) = Shutdown::new(options.lifecycle.manner());
         let told = Told::of(options, &self.name, &clock).await?;
         let started = Started {
-            storage,
+            storages,
             at_rest,
             authenticator,
             cluster,
@@ -195,8 +196,8 @@ impl Server {
         let (shared, tasks) = self.assemble(options, started);
         let feeds = tasks.caches.into_iter().map(|cache| tokio::spawn(cache.feed()));
         let bootstrap = tasks.bootstrap.map(|bootstrap| tokio::spawn(bootstrap.run()));
-        let reloads = [tokio::spawn(reloads.run())];
-        let tasks = feeds.chain(bootstrap).chain(reloads).chain(following).collect();
+        let others = [tokio::spawn(reloads.run()), tokio::spawn(Arc::clone(&shared.sizes).run())];
+        let tasks = feeds.chain(bootstrap).chain(others).chain(following).collect();
         let serving = spawn(listener, tls.config, options.limits(), Arc::new(shared));
         Ok(Running {
             address,
@@ -212,20 +213,15 @@ impl Server {
 
     /// Puts together what requests share.
     fn assemble(self, options: &Options, started: Started) -> (Shared, Tasks) {
-        let storage = started.storage;
+        let storages = started.storages;
         let root = options.etcd.root();
-        let media = options.stored.media_type;
-        let at_rest = started.at_rest.as_deref();
-        let mut resources: Vec<Arc<Resource>> = self
-            .kinds
-            .into_iter()
-            .map(|kind| Arc::new(kind.into_resource(&storage, &root, media, at_rest)))
-            .collect();
+        let place = Place::of(options, &storages, &root, started.at_rest.as_deref());
+        let mut resources: Vec<Arc<Resource>> =
+            self.kinds.into_iter().map(|kind| kind.into_resource(place)).map(Arc::new).collect();
         let modes = options.authorization_modes(started.cluster.is_some());
         let open = options.authorization.always_allow_paths.clone();
         let authorizers = [Authorizer::Masters, Authorizer::Paths(open)];
         let authorizers = authorizers.into_iter().chain(started.cluster).collect();
-        let place = Place { storage: &storage, root: &root, media, at_rest };
         let access = authz::access(authorizers, modes, place, &resources, &started.clock);
         resources.extend(without_own(access.resources, &resources));
         let mut registry = Registry::default();
@@ -233,8 +229,10 @@ impl Server {
         let caches = caches(&resources);
         let catalog = Arc::new(catalog(self.name, options, &resources));
         let (shutdown, lifecycle) = (started.shutdown, &options.lifecycle);
+        let sizes = Sizes::new(storages.all(), options.etcd.db_metric_poll_interval);
         let health = Health {
-            storage,
+            storage: storages.main,
+            overrides: storages.separate,
             caches: caches.clone(),
             shutdown: shutdown.clone(),
             healthcheck_time: options.etcd.healthcheck_timeout,
@@ -270,6 +268,7 @@ impl Server {
             watch_time: Duration::from_secs(lifecycle.min_request_timeout.into()),
             strict_transport: strict_transport(&lifecycle.strict_transport_security_directives),
             websockets: WebSockets::default(),
+            sizes,
             deletion: Deletion::of(&options.stored),
             cbor: options.features.cbor(),
             paths,
@@ -342,7 +341,7 @@ fn without_own(added: Vec<Arc<Resource>>, own: &[Arc<Resource>]) -> Vec<Arc<Reso
 }
 
 struct Started {
-    storage: Arc<dyn Storage>,
+    storages: Opened,
     at_rest: Option<Arc<AtRest>>,
     authenticator: Authenticator,
     cluster: Option<Authorizer>,
@@ -358,29 +357,6 @@ struct Started {
 struct Tasks {
     caches: Vec<Arc<Cache>>,
     bootstrap: Option<Bootstrap>,
-}
-
-/// What is sealed at rest, as a file says.
-async fn at_rest(
-    options: &Options,
-    clock: &Clock,
-    reloads: &mut Reloads,
-) -> io::Result<Option<Arc<AtRest>>> {
-    let again = options.stored.reload_encryption_config;
-    let Some(path) = &options.stored.encryption_config else {
-        let why = "--encryption-provider-config-automatic-reload must be set with \
-                   --encryption-provider-config";
-        return match again {
-            true => Err(io::Error::new(io::ErrorKind::InvalidInput, why)),
-            false => Ok(None),
-        };
-    };
-    let at_rest = AtRest::load(path, clock.clone(), again).await?;
-    if again {
-        let paths = vec![path.clone()];
-        reloads.watch("the encryption configuration", paths, at_rest.reloader(path));
-    }
-    Ok(Some(Arc::new(at_rest)))
 }
 
 fn spawn(

@@ -1,5 +1,7 @@
 //! Which storage a server uses: what the command line names, among those that the author offers.
 
+use crate::options::Options;
+use pintle_meta::GroupResource;
 use pintle_storage::{Backend, Memory, Storage};
 use std::io;
 use std::path::Path;
@@ -17,16 +19,60 @@ pub(crate) struct Storages {
     pub offered: Vec<Box<dyn Backend>>,
 }
 
+/// The storage that one resource has for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Override {
+    pub resource: GroupResource,
+    pub storage: Arc<dyn Storage>,
+}
+
+/// The storages of a server.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub main: Arc<dyn Storage>,
+    pub overrides: Vec<Override>,
+    /// The storages of the overrides, each once.
+    pub separate: Vec<Arc<dyn Storage>>,
+}
+
+impl Opened {
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Storage>> {
+        [std::slice::from_ref(&self.main), &self.separate].concat()
+    }
+}
+
 impl Storages {
+    /// Opens the storage that the command line names, and those of single resources; an address that
+    /// is there twice is opened once.
+    ///
+    /// # Errors
+    /// Where one of them cannot be opened.
+    pub(crate) async fn open_all(&self, options: &Options, folder: &Path) -> io::Result<Opened> {
+        let (address, overrides) = (options.storage_address()?, options.etcd.overrides()?);
+        let main = self.open(address.as_deref(), folder).await?;
+        let mut opened = Opened { main, overrides: Vec::new(), separate: Vec::new() };
+        let mut addresses = Vec::new();
+        for (resource, address) in overrides {
+            let known = addresses.iter().position(|known| *known == address);
+            let storage = match known {
+                Some(at) => Arc::clone(&opened.separate[at]),
+                None => {
+                    let storage = self.open(Some(&address), folder).await?;
+                    opened.separate.push(Arc::clone(&storage));
+                    addresses.push(address);
+                    storage
+                }
+            };
+            opened.overrides.push(Override { resource, storage });
+        }
+        Ok(opened)
+    }
+
     /// Opens the storage at an address; `folder` is for one that needs no address.
     ///
     /// # Errors
     /// Where no backend knows the address, or the one that does cannot open it.
-    pub(crate) async fn open(
-        &self,
-        address: Option<&str>,
-        folder: &Path,
-    ) -> io::Result<Arc<dyn Storage>> {
+    async fn open(&self, address: Option<&str>, folder: &Path) -> io::Result<Arc<dyn Storage>> {
         if let Some(storage) = &self.fixed {
             return Ok(Arc::clone(storage));
         }

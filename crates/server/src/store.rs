@@ -4,14 +4,16 @@
 //! the only place where an error of the storage becomes one that a client sees.
 
 use crate::at_rest::{AtRest, Sealed};
-use crate::cache::{Broken, Cache, Corrupt, Entry, Key, Page, Query, Unreadable};
-use crate::options::StorageMediaType;
+use crate::cache::{self, Broken, Cache, Corrupt, Entry, Key, Page, Query, Unreadable};
+use crate::options::{Options, StorageMediaType};
+use crate::storages::{Opened, Override};
 use pintle_meta::options::ReadAt;
 use pintle_meta::status::{Cause, Details};
 use pintle_meta::{GroupResource, KindInfo, Object, Reason, Status};
 use pintle_storage::{Error, KeyValue, Range, Revision, Storage};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// How many keys one read of the storage for a list asks for.
 const STORED_KEYS_MAX: usize = 10_000;
@@ -40,26 +42,58 @@ pub(crate) enum Source {
     Storage,
 }
 
-impl Store {
-    /// A store below `root`, for example `/registry`; the kind's group follows, unless the root
-    /// ends in it.
-    pub(crate) fn new(
-        kind: Arc<KindInfo>,
-        storage: Arc<dyn Storage>,
-        root: &str,
-        media: StorageMediaType,
-        at_rest: Option<&AtRest>,
+/// Where objects are kept, in which form, and how much of them is remembered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub storage: &'a Arc<dyn Storage>,
+    /// The storages of single resources.
+    pub overrides: &'a [Override],
+    pub root: &'a str,
+    pub media: StorageMediaType,
+    pub at_rest: Option<&'a AtRest>,
+    pub cache: cache::Settings,
+}
+
+impl<'a> Place<'a> {
+    /// As the command line says.
+    pub(crate) fn of(
+        options: &Options,
+        opened: &'a Opened,
+        root: &'a str,
+        at_rest: Option<&'a AtRest>,
     ) -> Self {
+        let cache = cache::Settings {
+            history_bytes: options.stored.watch_cache_history_bytes,
+            idle: None,
+            counted: !options.etcd.count_metric_poll_period.is_zero(),
+        };
+        let (storage, overrides) = (&opened.main, &opened.overrides[..]);
+        Self { storage, overrides, root, media: options.stored.media_type, at_rest, cache }
+    }
+
+    fn storage_of(&self, resource: &GroupResource) -> &Arc<dyn Storage> {
+        let own = self.overrides.iter().find(|it| it.resource == *resource);
+        own.map_or(self.storage, |own| &own.storage)
+    }
+}
+
+impl Store {
+    /// A store below the root of a place, for example `/registry`; the kind's group follows, unless
+    /// the root ends in it. `idle` is for a cache that is not always there.
+    pub(crate) fn new(kind: Arc<KindInfo>, place: Place<'_>, idle: Option<Duration>) -> Self {
+        let Place { root, media, at_rest, .. } = place;
         let within = root.rsplit('/').next().is_some_and(|last| last == kind.group);
         let group = if within { "" } else { &kind.group };
         let prefix = format!("{root}/{group}/{}/", kind.plural).replace("//", "/");
         let resource = GroupResource { group: kind.group.clone(), resource: kind.plural.clone() };
+        let storage = Arc::clone(place.storage_of(&resource));
         let sealed = at_rest.map(|it| it.over(Arc::clone(&storage), resource.clone()));
         let storage = match &sealed {
             Some(sealed) => Arc::clone(sealed) as Arc<dyn Storage>,
             None => storage,
         };
-        let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone());
+        let settings = cache::Settings { idle, ..place.cache };
+        let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone(), settings);
         Self { kind, resource, storage, cache, prefix, media, sealed }
     }
 
@@ -91,6 +125,7 @@ impl Store {
     /// `may_pass` is whether the storage is asked where nothing has been loaded yet.
     pub(crate) async fn source(&self, at: ReadAt, may_pass: bool) -> Result<Source, Status> {
         if may_pass && !self.cache.is_ready() {
+            self.cache.needed();
             return Ok(Source::Storage);
         }
         let consistent = &self.cache.counts.consistent;

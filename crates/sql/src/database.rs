@@ -67,6 +67,11 @@ pub(crate) trait Database: fmt::Debug + Send + Sync + 'static {
     /// none are left.
     async fn clean(&self) -> Result<bool>;
 
+    /// How many bytes the database takes; `None` where it does not know.
+    async fn size(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Waits until another process may have written; for a database that is shared.
     async fn changed(&self) {
         std::future::pending::<()>().await;

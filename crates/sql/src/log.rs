@@ -218,4 +218,8 @@ impl Storage for Log {
     async fn compact(&self, revision: Revision) -> Result<()> {
         compaction::compact(&self.shared, revision).await
     }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        self.shared.database.size().await
+    }
 }

@@ -158,4 +158,8 @@ impl Database for Sqlite {
     async fn clean(&self) -> Result<bool> {
         self.write(|connection| sql::clean(connection).map_err(failed)).await
     }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        self.read(sql::size).await
+    }
 }

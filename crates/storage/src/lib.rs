@@ -233,6 +233,15 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// [`Error::Compacted`] where it is not newer than the last compaction, [`Error::Future`] where
     /// it is newer than the store.
     async fn compact(&self, revision: Revision) -> Result<()>;
+
+    /// How many bytes the store takes, with its history and whatever else it keeps; `None` where it
+    /// does not know.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    async fn size(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
 }
 
 /// A running watch; dropping it ends it.

@@ -367,3 +367,19 @@ impl Dek {
         }
     }
 }
+
+/// Whether bytes are a value that was sealed with a plugin's help, for fuzzing.
+#[cfg(feature = "fuzz")]
+pub(crate) fn is_sealed_object(bytes: &[u8]) -> bool {
+    let read = |bytes: Bytes| EncryptedObject::read(bytes).ok();
+    let Some((data, source)) = read(Bytes::copy_from_slice(bytes)) else { return false };
+    let object = EncryptedObject {
+        data: data.clone(),
+        key_id: source.key_id.clone(),
+        source: source.sealed.clone(),
+        annotations: source.annotations.clone(),
+        source_type: source.kind,
+    };
+    assert_eq!(read(object.encode_to_vec().into()), Some((data, source)));
+    true
+}

@@ -7,18 +7,16 @@ use super::rbac::{Rbac, Source};
 use super::reviews::{Question, Review};
 use super::{Authorizer, Authorizers};
 use crate::admission::Admission;
-use crate::at_rest::AtRest;
 use crate::clock::Clock;
 use crate::kinds::{Kind, Registration};
-use crate::options::{AuthorizationMode, StorageMediaType};
+use crate::options::AuthorizationMode;
 use crate::registry::{Backing, Resource};
-use crate::store::Store;
+use crate::store::{Place, Store};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
     LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
 };
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
-use pintle_storage::Storage;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -33,21 +31,6 @@ pub(crate) struct Access {
     pub rbac: Option<Arc<Rbac>>,
     /// The task that makes the default roles.
     pub bootstrap: Option<Bootstrap>,
-}
-
-/// Where objects are kept, and in which form.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    pub storage: &'a Arc<dyn Storage>,
-    pub root: &'a str,
-    pub media: StorageMediaType,
-    pub at_rest: Option<&'a AtRest>,
-}
-
-impl Place<'_> {
-    fn resource(self, kind: Registration) -> Arc<Resource> {
-        Arc::new(kind.into_resource(self.storage, self.root, self.media, self.at_rest))
-    }
 }
 
 /// Puts together how a server with these resources decides: as `authorizers` do, and then in these
@@ -106,7 +89,7 @@ fn rbac_kinds(place: Place<'_>) -> Vec<Arc<Resource>> {
         Kind::<RoleBinding>::plain().protobuf().into(),
         Kind::<ClusterRoleBinding>::plain().protobuf().into(),
     ];
-    kinds.into_iter().map(|kind| place.resource(kind)).collect()
+    kinds.into_iter().map(|kind| Arc::new(kind.into_resource(place))).collect()
 }
 
 fn store(resource: &Resource) -> Option<&Store> {
@@ -139,5 +122,5 @@ fn reviews(to: &Arc<Authorizers>, place: Place<'_>) -> Vec<Arc<Resource>> {
         kind::<SubjectAccessReview>(to),
         kind::<SelfSubjectReview>(to),
     ];
-    kinds.into_iter().map(|kind| place.resource(kind)).collect()
+    kinds.into_iter().map(|kind| Arc::new(kind.into_resource(place))).collect()
 }

@@ -70,9 +70,6 @@ type Value = fn(&Cache) -> u64;
 
 /// One number for each cache: the name, the sort, what it is, and where it comes from.
 const NUMBERS: &[(&str, &str, &str, Value)] = &[
-    ("apiserver_resource_objects", "gauge", "Objects stored, by resource.", |cache| {
-        cache.count() as u64
-    }),
     (
         "apiserver_resource_size_estimate_bytes",
         "gauge",
@@ -154,10 +151,32 @@ const NUMBERS: &[(&str, &str, &str, Value)] = &[
     ("watch_cache_capacity", "gauge", "How many changes a watch cache remembers.", |_| {
         super::history::HISTORY_EVENTS_MAX as u64
     }),
+    (
+        "pintle_watch_cache_history_events",
+        "gauge",
+        "Changes that a watch cache remembers now.",
+        |cache| cache.read().history.held().0 as u64,
+    ),
+    (
+        "pintle_watch_cache_history_bytes",
+        "gauge",
+        "The size of the states that a watch cache remembers and that are no longer current.",
+        |cache| cache.read().history.held().1 as u64,
+    ),
+    (
+        "pintle_watch_cache_history_limit_bytes",
+        "gauge",
+        "At most so much of them is remembered.",
+        |cache| cache.settings.history_bytes as u64,
+    ),
+    ("pintle_watch_cache_watchers", "gauge", "Watches of the objects.", |cache| {
+        cache.changed.receiver_count() as u64
+    }),
 ];
 
 /// Writes what all caches count.
 pub(crate) fn write(out: &mut String, caches: &[Arc<Cache>]) {
+    objects(out, caches);
     for (name, sort, help, value) in NUMBERS {
         head(out, name, sort, help);
         for cache in caches {
@@ -186,6 +205,25 @@ pub(crate) fn write(out: &mut String, caches: &[Arc<Cache>]) {
         }
     }
     waits(out, caches);
+}
+
+/// How many objects there are, under the name of today and the one of before; of a cache that is not
+/// there it is not known.
+fn objects(out: &mut String, caches: &[Arc<Cache>]) {
+    let counted = || caches.iter().filter(|cache| cache.settings.counted && cache.is_ready());
+    let name = "apiserver_resource_objects";
+    head(out, name, "gauge", "Objects stored, by resource.");
+    counted().for_each(|cache| line(out, name, &cache.labels(), cache.count()));
+    let name = "apiserver_storage_objects";
+    head(out, name, "gauge", "Objects stored, by resource; apiserver_resource_objects is newer.");
+    for cache in counted() {
+        let [(_, group), (_, resource)] = cache.labels();
+        let resource = match group {
+            "" => resource.to_owned(),
+            group => format!("{resource}.{group}"),
+        };
+        line(out, name, &[("resource", &resource)], cache.count());
+    }
 }
 
 fn waits(out: &mut String, caches: &[Arc<Cache>]) {

@@ -67,8 +67,8 @@ impl Loaded {
 }
 
 impl Cache {
-    /// Loads the kind and follows its changes until the task is aborted.
-    pub(crate) async fn feed(self: Arc<Self>) {
+    /// Loads the kind and follows its changes; does not end.
+    pub(super) async fn keep(self: &Arc<Self>) {
         let kind = self.kind.plural.as_str();
         let mut pause = RETRY_MIN;
         loop {
@@ -113,7 +113,7 @@ impl Cache {
             tree: Tree::from_sorted(&entries),
             broken,
             bytes: entries.iter().map(|entry| entry.bytes().len()).sum(),
-            history: History::new(range.revision),
+            history: History::new(range.revision, self.settings.history_bytes),
             revision: range.revision,
             generation: 0,
         };

@@ -8,8 +8,6 @@ use std::sync::Arc;
 
 /// At most so many changes are remembered.
 pub(super) const HISTORY_EVENTS_MAX: usize = 100_000;
-/// At most so many bytes of states that are no longer current are remembered.
-const HISTORY_BYTES_MAX: usize = 16 << 20;
 
 /// One write as a watcher sees it.
 #[derive(Debug)]
@@ -40,12 +38,19 @@ pub(crate) struct History {
     first: u64,
     floor: Revision,
     bytes: usize,
+    /// At most so many bytes of states that are no longer current are remembered.
+    bytes_max: usize,
 }
 
 impl History {
     /// Nothing remembered yet; everything up to `floor` is in the tree.
-    pub(super) fn new(floor: Revision) -> Self {
-        Self { changes: VecDeque::new(), first: 0, floor, bytes: 0 }
+    pub(super) fn new(floor: Revision, bytes_max: usize) -> Self {
+        Self { changes: VecDeque::new(), first: 0, floor, bytes: 0, bytes_max }
+    }
+
+    /// How many changes are remembered, and what they hold that nobody else does.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.changes.len(), self.bytes)
     }
 
     /// The oldest revision that can be read, and that a watch can start after.
@@ -58,7 +63,7 @@ impl History {
         self.bytes += change.cost();
         self.changes.push_back(change);
         let mut forgotten = Vec::new();
-        while self.changes.len() > HISTORY_EVENTS_MAX || self.bytes > HISTORY_BYTES_MAX {
+        while self.changes.len() > HISTORY_EVENTS_MAX || self.bytes > self.bytes_max {
             let Some(change) = self.changes.pop_front() else { break };
             self.first += 1;
             self.floor = change.new.revision;

@@ -11,6 +11,7 @@ mod counts;
 mod entry;
 mod feed;
 mod history;
+mod idle;
 mod json;
 mod page;
 mod proto;
@@ -21,6 +22,7 @@ mod watcher;
 
 use counts::Counts;
 use history::History;
+use idle::Need;
 use pintle_meta::KindInfo;
 use pintle_storage::{Error, Revision, Storage};
 use std::collections::BTreeMap;
@@ -43,6 +45,17 @@ pub(crate) use watcher::{Lagged, Watcher};
 /// How long a read waits for the cache to reach a revision.
 pub(crate) const FRESHNESS_WAIT: Duration = Duration::from_secs(3);
 
+/// What a cache remembers, and for how long it is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// At most so many bytes of states that are no longer current are remembered.
+    pub history_bytes: usize,
+    /// It is loaded when it is first needed, and given up when nobody has needed it for so long.
+    pub idle: Option<Duration>,
+    /// Whether the number of objects is a metric.
+    pub counted: bool,
+}
+
 /// The objects of one kind.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -59,6 +72,9 @@ pub(crate) struct Cache {
     progress_wanted: Notify,
     reload_wanted: Notify,
     question: Question,
+    settings: Settings,
+    /// Whether it is needed: of a cache that is not always there.
+    need: Need,
     pub(crate) counts: Counts,
 }
 
@@ -87,15 +103,13 @@ pub(crate) enum Unreadable {
 
 impl Cache {
     /// An empty cache, and nobody feeding it yet.
-    pub(crate) fn new(kind: Arc<KindInfo>, storage: Arc<dyn Storage>, prefix: String) -> Arc<Self> {
-        let state = State {
-            tree: Tree::default(),
-            broken: BTreeMap::new(),
-            bytes: 0,
-            history: History::new(0),
-            revision: 0,
-            generation: 0,
-        };
+    pub(crate) fn new(
+        kind: Arc<KindInfo>,
+        storage: Arc<dyn Storage>,
+        prefix: String,
+        settings: Settings,
+    ) -> Arc<Self> {
+        let state = State::empty(settings, 0);
         Arc::new(Self {
             kind,
             storage,
@@ -106,6 +120,8 @@ impl Cache {
             progress_wanted: Notify::new(),
             reload_wanted: Notify::new(),
             question: Question::default(),
+            settings,
+            need: Need::default(),
             counts: Counts::default(),
         })
     }
@@ -113,6 +129,11 @@ impl Cache {
     /// Whether the objects have been loaded once.
     pub(crate) fn is_ready(&self) -> bool {
         self.revision() > 0
+    }
+
+    /// Whether the objects have been loaded, where they have to be before the server is ready.
+    pub(crate) fn is_as_ready_as_it_must_be(&self) -> bool {
+        self.settings.idle.is_some() || self.is_ready()
     }
 
     /// What the resource is called in metrics.
@@ -153,6 +174,7 @@ impl Cache {
 
     /// Waits until the cache has reached a revision.
     pub(crate) async fn not_older_than(&self, revision: Revision) -> Result<Revision, Unreadable> {
+        self.needed();
         let now = self.revision();
         if now >= revision && now > 0 {
             return Ok(now);
@@ -185,6 +207,20 @@ impl Cache {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Nothing; the watchers of what was there before have to end.
+    fn empty(settings: Settings, generation: u64) -> Self {
+        Self {
+            tree: Tree::default(),
+            broken: BTreeMap::new(),
+            bytes: 0,
+            history: History::new(0, settings.history_bytes),
+            revision: 0,
+            generation,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cache against a model: every past state, every page, every count, every watch.
 
-use super::{Cache, Entry, Page, Query, Question, mark, mark_of};
+use super::{Cache, Entry, Page, Query, Question, Settings, mark, mark_of};
 use async_trait::async_trait;
 use bytes::Bytes;
 use kube::CustomResource;
@@ -25,6 +25,7 @@ struct ThingSpec {
 
 impl Hub for Thing {}
 
+const SETTINGS: Settings = Settings { history_bytes: 16 << 20, idle: None, counted: true };
 const PREFIX: &str = "/registry/example.com/things/";
 
 /// One write: to which key, and whether it removes; the number makes labels and content.
@@ -63,7 +64,7 @@ impl Model {
     fn new() -> Self {
         let storage = Memory::new();
         let kind = Arc::new(KindInfo::of::<Thing>());
-        let cache = Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned());
+        let cache = Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned(), SETTINGS);
         let states = BTreeMap::from([(1, State::new())]);
         Self { cache, storage, states, revisions: BTreeMap::new() }
     }
@@ -334,4 +335,66 @@ async fn what_has_not_changed_is_not_held_twice() {
     assert!(after.iter().all(|entry| entry.older.load().is_none()));
     model.check_pages("", 7, newest, true);
     assert_eq!(model.cache.floor(), newest);
+}
+
+/// A cache that is not always there: loaded when somebody reads, there as long as somebody watches,
+/// given up after a while, and right all the time.
+#[tokio::test]
+async fn a_cache_is_given_up_and_comes_back() {
+    const IDLE: Duration = Duration::from_millis(100);
+    let storage = Memory::new();
+    let kind = Arc::new(KindInfo::of::<Thing>());
+    let settings = Settings { idle: Some(IDLE), ..SETTINGS };
+    let cache = Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned(), settings);
+    let feed = tokio::spawn(Arc::clone(&cache).feed());
+    let value = |count: u32| Bytes::from(json!({"spec": {"count": count}}).to_string());
+    let first = storage.create(&format!("{PREFIX}a/one"), value(1)).await.unwrap();
+    tokio::time::sleep(IDLE * 2).await;
+    assert!(!cache.is_ready() && cache.is_as_ready_as_it_must_be(), "nobody has asked");
+    let given_up = async || {
+        let begun = std::time::Instant::now();
+        while cache.is_ready() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it is not given up");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let mut revision = first;
+    for round in 2..5 {
+        assert_eq!(cache.not_older_than(revision).await, Ok(revision));
+        assert_eq!(count(&cache.get("a/one").unwrap()), round - 1);
+        let mut watcher = cache.watch_after(revision).unwrap();
+        tokio::time::sleep(IDLE * 3).await;
+        assert!(cache.is_ready(), "somebody watches");
+        let path = format!("{PREFIX}a/one");
+        revision = storage.update(&path, value(round), revision).await.unwrap();
+        let (changes, _) = watcher.next(10).await.unwrap();
+        assert_eq!(changes[0].new.revision, revision);
+        drop((watcher, changes));
+        given_up().await;
+        assert_eq!((cache.count(), cache.revision()), (0, 0));
+        assert!(cache.get("a/one").is_none());
+    }
+    feed.abort();
+}
+
+/// The history forgets what has no room in its budget, and says what it holds.
+#[tokio::test]
+async fn a_history_has_a_budget() {
+    const BUDGET: usize = 4_000;
+    let mut model = Model::new();
+    let kind = Arc::new(KindInfo::of::<Thing>());
+    let settings = Settings { history_bytes: BUDGET, ..SETTINGS };
+    let storage = Arc::new(model.storage.clone());
+    model.cache = Cache::new(kind, storage, PREFIX.to_owned(), settings);
+    let feed = model.feed().await;
+    for count in 0..100 {
+        model.apply(&Write { namespace: 0, name: 1, remove: false, count }).await;
+    }
+    model.consistent().await;
+    let (events, bytes) = model.cache.read().history.held();
+    assert!(events > 2 && events < 20 && bytes > BUDGET / 2 && bytes <= BUDGET, "{events} {bytes}");
+    let newest = *model.states.keys().next_back().unwrap();
+    model.check_watch(model.cache.floor()).await;
+    assert!(model.cache.watch_after(newest - events as u64 - 1).is_none());
+    feed.abort();
 }

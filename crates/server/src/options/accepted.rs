@@ -17,16 +17,6 @@ pub struct AcceptedOptions {
     #[arg(require_equals = true, default_missing_value = "true", default_value_t = false)]
     permit_address_sharing: bool,
 
-    /// Counts of objects are always known
-    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration::parse)]
-    #[arg(default_value = "1m0s")]
-    etcd_count_metric_poll_period: Option<Duration>,
-
-    /// The size of a database is asked for when metrics are read
-    #[arg(long, hide = true, value_name = "DURATION", value_parser = duration::parse)]
-    #[arg(default_value = "30s")]
-    etcd_db_metric_poll_interval: Option<Duration>,
-
     /// Nothing is kept by a lease
     #[arg(long, hide = true, value_name = "SECONDS", default_value = "60")]
     lease_reuse_duration_seconds: Option<u32>,

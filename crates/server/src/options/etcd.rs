@@ -5,6 +5,7 @@
 use super::duration;
 use clap::{ArgAction, Args};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use pintle_meta::GroupResource;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,11 @@ pub struct EtcdOptions {
     /// The members of etcd (http://host:port or https://host:port), with commas between them
     #[arg(long = "etcd-servers", value_name = "URLS", value_delimiter = ',')]
     pub servers: Vec<String>,
+
+    /// The members of other etcds for single resources: group/resource#URL;URL, with commas between
+    /// them
+    #[arg(long = "etcd-servers-overrides", value_name = "OVERRIDES", value_delimiter = ',')]
+    pub servers_overrides: Vec<String>,
 
     /// What the keys of all objects start with, in any storage. The group of a kind follows, unless
     /// the prefix ends in it
@@ -61,6 +67,17 @@ pub struct EtcdOptions {
     #[arg(value_parser = duration::parse, default_value = "2s")]
     pub readycheck_timeout: Duration,
 
+    /// How often objects are counted for metrics. They are counted as they come and go, so only 0
+    /// has a meaning: no such metrics
+    #[arg(long = "etcd-count-metric-poll-period", value_name = "DURATION")]
+    #[arg(value_parser = duration::parse, default_value = "1m0s")]
+    pub count_metric_poll_period: Duration,
+
+    /// How often the storage is asked for its size, for a metric; 0 for never
+    #[arg(long = "etcd-db-metric-poll-interval", value_name = "DURATION")]
+    #[arg(value_parser = duration::parse, default_value = "30s")]
+    pub db_metric_poll_interval: Duration,
+
     /// Only "etcd3", the one version of etcd's API that there is
     #[arg(long = "storage-backend", value_name = "NAME", hide = true)]
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(["", "etcd3"]))]
@@ -74,6 +91,7 @@ impl Default for EtcdOptions {
         Self {
             enabled: None,
             servers: Vec::new(),
+            servers_overrides: Vec::new(),
             prefix: "/registry".to_owned(),
             ca_file: None,
             cert_file: None,
@@ -81,6 +99,8 @@ impl Default for EtcdOptions {
             compaction_interval: Duration::from_secs(300),
             healthcheck_timeout: Duration::from_secs(2),
             readycheck_timeout: Duration::from_secs(2),
+            count_metric_poll_period: Duration::from_secs(60),
+            db_metric_poll_interval: Duration::from_secs(30),
             backend: String::new(),
         }
     }
@@ -98,14 +118,41 @@ impl EtcdOptions {
         if self.servers.is_empty() {
             return Err(invalid("--etcd-servers must be specified"));
         }
+        self.address_of(&self.servers, "--etcd-servers").map(Some)
+    }
+
+    /// The addresses for single resources.
+    ///
+    /// # Errors
+    /// Where one makes no sense.
+    pub(crate) fn overrides(&self) -> io::Result<Vec<(GroupResource, String)>> {
+        const FLAG: &str = "--etcd-servers-overrides";
+        let read = |text: &String| {
+            let parts = text.split_once('#').and_then(|(resource, servers)| {
+                let (group, resource) = resource.split_once('/')?;
+                let whole = !resource.is_empty() && !resource.contains('/') && !servers.is_empty();
+                whole.then(|| (group.to_owned(), resource.to_owned(), servers))
+            });
+            let Some((group, resource, servers)) = parts else {
+                return Err(invalid(&format!(
+                    "{FLAG} invalid, must be of format: group/resource#servers, where servers are \
+                     URLs, semicolon separated: {text}"
+                )));
+            };
+            let servers: Vec<String> = servers.split(';').map(str::to_owned).collect();
+            Ok((GroupResource { group, resource }, self.address_of(&servers, FLAG)?))
+        };
+        self.servers_overrides.iter().map(read).collect()
+    }
+
+    fn address_of(&self, servers: &[String], flag: &str) -> io::Result<String> {
         let bare = if self.ca_file.is_some() { "https" } else { "http" };
-        let servers: Vec<String> = self
-            .servers
+        let servers: Vec<String> = servers
             .iter()
             .map(|url| if url.contains("://") { url.clone() } else { format!("{bare}://{url}") })
             .collect();
         if let Some(url) = servers.iter().find(|url| url.contains(['?', '&'])) {
-            return Err(invalid(&format!("invalid value '{url}' for --etcd-servers")));
+            return Err(invalid(&format!("invalid value '{url}' for {flag}")));
         }
         let interval = self.compaction_interval;
         if interval.subsec_nanos() > 0 {
@@ -125,7 +172,7 @@ impl EtcdOptions {
                 let _ = write!(address, "&{name}={}", encode(path)?);
             }
         }
-        Ok(Some(address))
+        Ok(address)
     }
 
     /// What the keys of all objects start with, without a slash at its end.
@@ -190,6 +237,39 @@ mod tests {
                  &cafile=/c%26a&certfile=/c&keyfile=/k",
             ),
         );
+    }
+
+    #[test]
+    fn single_resources_have_other_members() {
+        let check = |line: &str, want: Result<&[(&str, &str)], &str>| {
+            let words = ["it"].into_iter().chain(line.split_whitespace());
+            let overrides = Flags::try_parse_from(words).unwrap().etcd.overrides();
+            let got = overrides.map_err(|error| error.to_string()).map(|overrides| {
+                let shown = |(resource, address): (GroupResource, String)| {
+                    let servers = address.split('?').next().unwrap_or_default().to_owned();
+                    (format!("{}/{}", resource.group, resource.resource), servers)
+                };
+                overrides.into_iter().map(shown).collect::<Vec<_>>()
+            });
+            let got = got
+                .as_ref()
+                .map(|all| all.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>());
+            match (got, want) {
+                (Ok(got), Ok(want)) => assert_eq!(got, want, "{line}"),
+                (Err(got), Err(want)) => assert!(got.contains(want), "{line}: {got}"),
+                (got, want) => panic!("{line}: {got:?}, want {want:?}"),
+            }
+        };
+        check("", Ok(&[]));
+        check(
+            "--etcd-servers-overrides=a.b/foos#http://a:1;http://b:2,/pods#c:3",
+            Ok(&[("a.b/foos", "etcd:http://a:1,http://b:2"), ("/pods", "etcd:http://c:3")]),
+        );
+        let format = "must be of format: group/resource#servers";
+        for wrong in ["foos#http://a:1", "a/foos", "a/foos#", "a/b/foos#http://a:1", "a/#x"] {
+            check(&format!("--etcd-servers-overrides={wrong}"), Err(format));
+        }
+        check("--etcd-servers-overrides=a/b#http://a:1?x", Err("for --etcd-servers-overrides"));
     }
 
     #[test]

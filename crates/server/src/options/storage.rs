@@ -24,6 +24,12 @@ pub struct StorageOptions {
     #[arg(default_missing_value = "true", default_value_t = false, hide_possible_values = true)]
     pub reload_encryption_config: bool,
 
+    /// How many bytes of earlier states the watch cache of a kind remembers, for watches and lists
+    /// that start in the past. The newest state of every object is there besides
+    #[arg(long, value_name = "BYTES")]
+    #[arg(default_value_t = StorageOptions::default().watch_cache_history_bytes)]
+    pub watch_cache_history_bytes: usize,
+
     /// How many objects are deleted at a time where a collection is deleted
     #[arg(long, value_name = "COUNT")]
     #[arg(default_value_t = StorageOptions::default().delete_collection_workers)]
@@ -45,6 +51,7 @@ impl Default for StorageOptions {
             media_type: StorageMediaType::default(),
             encryption_config: None,
             reload_encryption_config: false,
+            watch_cache_history_bytes: 16 << 20,
             delete_collection_workers: 1,
             collects_garbage: true,
         }

@@ -55,7 +55,7 @@ fn what_changes_nothing_is_taken_and_what_would_is_refused() {
         command.try_get_matches_from(line.split(' ')).map(drop).map_err(|error| error.to_string())
     };
     for (line, why) in [
-        ("--lease-reuse-duration-seconds=5 --etcd-count-metric-poll-period 0", ""),
+        ("--lease-reuse-duration-seconds=5 --default-watch-cache-size 0", ""),
         ("--watch-cache=true --one_output", ""),
         ("--watch-cache=false", "only true can be had here"),
         ("--watch-cache-sizes=foos.hello.zeng.dev#100,pods#1", ""),

@@ -4,6 +4,7 @@ use kube::CustomResource;
 use pintle::{Columns, FieldErrors, Hub, Kind, Request, Server};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A Widget is a thing with a size.
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -89,6 +90,11 @@ pub(crate) fn server() -> Server {
         .kind(Kind::<Widget>::new())
         .kind(Kind::<Task>::new().status().protobuf())
         .kind(Kind::<Note>::new())
+}
+
+/// A server whose widgets are in memory only while they are needed.
+pub(crate) fn lazy_server(idle: Duration) -> Server {
+    Server::new("test-apiserver").kind(Kind::<Widget>::new().lazy_cache(idle))
 }
 
 /// The widgets of the namespace `default`.

@@ -2,7 +2,7 @@
 //! there.
 
 use crate::harness::{Served, soon};
-use crate::kinds::{WIDGETS, server, widget};
+use crate::kinds::{WIDGETS, lazy_server, server, widget};
 use async_trait::async_trait;
 use bytes::Bytes;
 use pintle_storage::{Error, Event, Got, Memory, Page, Range, Result, Revision, Storage, Watch};
@@ -89,6 +89,10 @@ impl Storage for Faulty {
 
     async fn compact(&self, revision: Revision) -> Result<()> {
         self.inner()?.compact(revision).await
+    }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        Ok(Some(4711))
     }
 }
 
@@ -283,5 +287,121 @@ async fn a_storage_that_is_not_there() {
         storage.set(Fault::Absent);
         becomes(&served, readyz, 500).await;
     }
+    served.stop().await;
+}
+
+/// A kind whose objects are in memory only while they are needed: the server is ready without them,
+/// and whoever reads does not see a difference.
+#[tokio::test]
+async fn objects_that_are_loaded_when_they_are_needed() {
+    let storage = Faulty::new(Fault::Nothing);
+    let inner = storage.inner().unwrap();
+    let key = "/registry/test.example.com/widgets/default/first";
+    inner.create(key, widget("first", 1).into()).await.unwrap();
+    let lazy = lazy_server(Duration::from_secs(3600)).storage(storage.clone());
+    let served = Served::start(lazy).await;
+    becomes(&served, "GET /readyz", 200).await;
+    let loaded = async |want: &str| {
+        let label = r#"group="test.example.com",resource="widgets""#;
+        let line = format!("apiserver_watch_cache_initializations_total{{{label}}} {want}");
+        soon(async {
+            while !served.send("GET /metrics", "").await.text().contains(&line) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    };
+    loaded("0").await;
+    let metrics = served.send("GET /metrics", "").await;
+    assert!(!metrics.text().contains(r#"_resource_objects{group="test.example.com","#));
+    check(&served, &format!("GET {WIDGETS}/first"), 200, "/metadata/name", "first").await;
+    loaded("1").await;
+    let list = format!("GET {WIDGETS}");
+    check(&served, &list, 200, "/items/0/metadata/name", "first").await;
+    create(&served, "second").await;
+    check(&served, &list, 200, "/items/1/metadata/name", "second").await;
+    let metrics = served.send("GET /metrics", "").await;
+    for line in [
+        r#"apiserver_resource_objects{group="test.example.com",resource="widgets"} 2"#,
+        r#"apiserver_storage_objects{resource="widgets.test.example.com"} 2"#,
+        r#"apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} 4711"#,
+        r#"pintle_watch_cache_history_events{group="test.example.com",resource="widgets"} 1"#,
+        r#"pintle_watch_cache_watchers{group="test.example.com",resource="widgets"} 0"#,
+    ] {
+        assert!(metrics.text().lines().any(|it| it == line), "{line}: {}", metrics.text());
+    }
+    served.stop().await;
+}
+
+/// What the flags about metrics turn off.
+#[tokio::test]
+async fn metrics_that_nobody_wants() {
+    let storage = Faulty::new(Fault::Nothing);
+    let served = Served::start_with(server().storage(storage), |options| {
+        options.insecure_allow_all = true;
+        options.etcd.count_metric_poll_period = Duration::ZERO;
+        options.etcd.db_metric_poll_interval = Duration::ZERO;
+        options.stored.watch_cache_history_bytes = 1 << 20;
+    })
+    .await;
+    create(&served, "one").await;
+    check(&served, &format!("GET {WIDGETS}/one"), 200, "/metadata/name", "one").await;
+    let metrics = served.send("GET /metrics", "").await;
+    for name in ["apiserver_resource_objects{", "apiserver_storage_objects{", "_size_bytes{"] {
+        assert!(!metrics.text().contains(name), "{name}: {}", metrics.text());
+    }
+    let limit = "pintle_watch_cache_history_limit_bytes{";
+    let mut limits = metrics.text().lines().filter(|line| line.starts_with(limit));
+    assert!(limits.all(|line| line.ends_with(" 1048576")), "{}", metrics.text());
+    served.stop().await;
+}
+
+/// Backends for addresses that name nothing but themselves.
+#[derive(Debug, Default)]
+struct Named(Mutex<std::collections::BTreeMap<String, Memory>>);
+
+#[async_trait]
+impl pintle_storage::Backend for &'static Named {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["etcd"]
+    }
+
+    async fn open(&self, address: &str) -> std::io::Result<Arc<dyn Storage>> {
+        let name = address.split('?').next().unwrap().to_owned();
+        Ok(Arc::new(self.0.lock().unwrap().entry(name).or_default().clone()))
+    }
+}
+
+/// A resource with a storage of its own: its objects are there and nowhere else, and it has a health
+/// check of its own.
+#[tokio::test]
+async fn single_resources_are_stored_elsewhere() {
+    let named: &'static Named = Box::leak(Box::default());
+    let served = Served::start_with(server().backend(named), |options| {
+        options.insecure_allow_all = true;
+        options.etcd.servers = vec!["http://main:1".to_owned()];
+        let elsewhere = ["test.example.com/widgets#http://a:1;http://b:2", "other/kind#http://c:3"];
+        options.etcd.servers_overrides = elsewhere.map(str::to_owned).into();
+    })
+    .await;
+    create(&served, "one").await;
+    check(&served, &format!("GET {WIDGETS}/one"), 200, "/metadata/name", "one").await;
+    let key = "/registry/test.example.com/widgets/default/one";
+    let storages = named.0.lock().unwrap().clone();
+    for (address, has) in [
+        ("etcd:http://main:1", false),
+        ("etcd:http://a:1,http://b:2", true),
+        ("etcd:http://c:3", false),
+    ] {
+        let item = storages[address].get(key).await.unwrap().item;
+        assert_eq!(item.is_some(), has, "{address}");
+    }
+    let ready = served.send("GET /readyz?verbose", "").await;
+    for name in ["etcd", "etcd-readiness", "etcd-override-0", "etcd-override-readiness-1"] {
+        assert!(ready.text().contains(&format!("[+]{name} ok\n")), "{name}: {}", ready.text());
+    }
+    let live = served.send("GET /livez/etcd-override-1", "").await;
+    assert_eq!((live.code, live.text()), (200, "ok"));
+    assert_eq!(served.send("GET /livez/etcd-override-readiness-0", "").await.code, 404);
     served.stop().await;
 }

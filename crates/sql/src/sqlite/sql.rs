@@ -195,6 +195,13 @@ fn vacuum(connection: &Connection) -> Result<bool> {
     Ok(pragma("freelist_count")? >= free)
 }
 
+/// The size of the file, without what is still in the write-ahead log.
+pub(super) fn size(connection: &Connection) -> Result<Option<u64>> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let bytes = pragma("page_count")?.saturating_mul(pragma("page_size")?);
+    Ok(u64::try_from(bytes).ok())
+}
+
 fn set_mark(connection: &Connection, name: &str, value: Revision) -> Result<()> {
     let update = "UPDATE pintle_marks SET value = ? WHERE name = ?";
     match connection.prepare_cached(update)?.execute((to_number(value), name))? {
