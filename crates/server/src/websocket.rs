@@ -265,7 +265,7 @@ mod tests {
     use serde_json::json;
 
     /// Two events that come in two pieces, cut at `cut`, are two messages.
-    fn check(media: Media, events: [&[u8]; 2], want: [Message; 2], cut: usize) {
+    fn check(media: Media, events: [&[u8]; 2], want: &[Message; 2], cut: usize) {
         let whole = events.concat();
         let (first, rest) = whole.split_at(cut);
         let (mut pending, mut got) = (BytesMut::new(), Vec::new());
@@ -273,7 +273,7 @@ mod tests {
             pending.extend_from_slice(piece);
             got.extend(std::iter::from_fn(|| message(&mut pending, media)));
         }
-        assert_eq!(got, want, "{media:?} at {cut}");
+        assert_eq!(&got, want, "{media:?} at {cut}");
         assert!(pending.is_empty());
     }
 
@@ -286,9 +286,9 @@ mod tests {
         let items: [&[u8]; 2] = [&bytes[0], &bytes[1]];
         let binary = |bytes: &[u8]| Message::Binary(bytes.to_vec().into());
         for cut in 0..8 {
-            check(Media::Json, json, lines.map(|line| Message::Text(line.into())), cut);
-            check(Media::Protobuf, framed, [binary(b"ab"), binary(b"c")], cut);
-            check(Media::Cbor, items, items.map(binary), cut);
+            check(Media::Json, json, &lines.map(|line| Message::Text(line.into())), cut);
+            check(Media::Protobuf, framed, &[binary(b"ab"), binary(b"c")], cut);
+            check(Media::Cbor, items, &items.map(binary), cut);
         }
     }
 }
