@@ -23,7 +23,7 @@ AGE = re.compile(r"^(\d+[smhdy])+$|^<unknown>$|^<invalid>$")
 # A message that quotes the internals of Go is not compared.
 LOOSE = re.compile(
     r"Go struct|Go value|json:|yaml:|invalid character|unexpected end of JSON|\(\*?\w+\.\w+\)"
-    r"|cannot restore struct from|proto: \w+: (?:illegal tag|wiretype end)|in scheme \"|strconv|\[\]string|AdditionalErrorMsg|Invalid value: \"\{")
+    r"|%!s|cannot restore struct from|proto: \w+: (?:illegal tag|wiretype end)|in scheme \"|strconv|\[\]string|AdditionalErrorMsg|Invalid value: \"\{")
 # What a server says about itself.
 OWN = ("serverAddress", "gitVersion", "goVersion", "platform", "gitCommit", "buildDate",
        "compiler", "gitTreeState")
