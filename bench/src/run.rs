@@ -18,7 +18,7 @@ use crate::options::Settings;
 use crate::probe::{self, Probed};
 use crate::process::Process;
 use crate::report::{Measured, Memory, RunReport};
-use crate::scenario::{Document, Holds, List, Scenario, Work};
+use crate::scenario::{Holds, List, Scenario, Work};
 use crate::sender::Answer;
 use crate::server::{self, Server};
 use crate::watchers::{self, FanOut};
@@ -191,7 +191,7 @@ impl<'a> Bench<'a> {
             Work::Get(query) => self.get(query).await.map(Performed::Done),
             Work::List(list) => self.list(list).await,
             Work::LastPage => self.last_page().await.map(Performed::Done),
-            Work::Document(document) => self.document(document).await.map(Performed::Done),
+            Work::Document(_) => self.document(work).await.map(Performed::Done),
             Work::EtcdPut => self.etcd_put().await,
             Work::Create => self.create().await.map(Performed::Done),
             Work::Change(manner) => self.change(manner).await,
@@ -229,9 +229,9 @@ impl<'a> Bench<'a> {
         self.read(vec![template].into(), bytes, self.settings.streams).await
     }
 
-    async fn document(&self, document: Document) -> Result<Outcome, Failure> {
-        let accept = [(ACCEPT, document.accept)];
-        let template = self.target.template(Method::GET, document.path, &accept)?;
+    async fn document(&self, work: Work) -> Result<Outcome, Failure> {
+        let (path, headers) = work.read().ok_or_else(|| Failure::new("no document is named"))?;
+        let template = self.target.template(Method::GET, &path, &headers)?;
         let bytes = probe::document(&self.target, &template).await?;
         self.read(vec![template].into(), bytes, self.settings.streams).await
     }

@@ -128,7 +128,8 @@ impl Work {
             Self::Get(query) => Some((FILLED.path(0) + query, vec![(ACCEPT, Form::Json.accept())])),
             Self::List(list) => Some((objects::everywhere(list.query), list.form.headers())),
             Self::Document(Document { path, accept }) => {
-                Some((path.to_owned(), vec![(ACCEPT, accept)]))
+                // As every client of Kubernetes asks for them.
+                Some((path.to_owned(), vec![(ACCEPT, accept), (ACCEPT_ENCODING, "gzip")]))
             }
             _ => None,
         }
