@@ -147,27 +147,23 @@ where
     let mut done = false;
     let mut made = Bytes::new();
     std::iter::from_fn(move || {
-        if !made.is_empty() {
-            return Some(made.split_to(made.len().min(FRAME_BYTES)));
-        }
-        if done {
-            return None;
-        }
-        let mut out = head.take().unwrap_or_else(piece);
-        while out.len() < PIECE_OFFSET + PIECE_BYTES {
-            let end = out.len();
-            if !first {
-                out.extend_from_slice(shape.separator());
+        if made.is_empty() && !done {
+            let mut out = head.take().unwrap_or_else(piece);
+            while out.len() < PIECE_OFFSET + PIECE_BYTES {
+                let end = out.len();
+                if !first {
+                    out.extend_from_slice(shape.separator());
+                }
+                if next(&shape, &mut out).is_none() {
+                    out.truncate(end);
+                    shape.list_tail(first, &mut out);
+                    done = true;
+                    break;
+                }
+                first = false;
             }
-            if next(&shape, &mut out).is_none() {
-                out.truncate(end);
-                shape.list_tail(first, &mut out);
-                done = true;
-                break;
-            }
-            first = false;
+            made = Bytes::from(out).slice(PIECE_OFFSET..);
         }
-        made = Bytes::from(out).slice(PIECE_OFFSET..);
-        Some(made.split_to(made.len().min(FRAME_BYTES)))
+        (!made.is_empty()).then(|| made.split_to(made.len().min(FRAME_BYTES)))
     })
 }
