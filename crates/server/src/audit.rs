@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::metrics;
 use crate::options::AuditOptions;
 use bytes::Bytes;
-use event::{Event, Micros};
+use event::{AuthenticationMetadata, Event, Micros};
 use futures::Stream;
 use http::Response;
 use http_body_util::BodyExt;
@@ -182,9 +182,12 @@ impl Audit {
 }
 
 impl Record {
-    /// Says as whom the request is answered.
-    pub(crate) fn impersonated(&mut self, user: &User) {
+    /// Says as whom the request is answered, and which right of the few that are constrained has
+    /// allowed it; `""` for none of them.
+    pub(crate) fn impersonated(&mut self, user: &User, constraint: &'static str) {
         self.event.impersonated_user = Some(user.into());
+        self.event.authentication_metadata =
+            Some(constraint).filter(|it| !it.is_empty()).map(AuthenticationMetadata::new);
     }
 
     /// Says what the authorization has decided, and why.

@@ -54,7 +54,7 @@ pub(crate) struct Attributes<'a> {
 }
 
 /// What it is done to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum On<'a> {
     Resource(OnResource<'a>),
     /// A path that is not one of a resource.
@@ -62,7 +62,7 @@ pub(crate) enum On<'a> {
 }
 
 /// A resource, a subresource, or one object; what is not named is `""`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OnResource<'a> {
     pub group: &'a str,
     pub version: &'a str,
@@ -139,8 +139,14 @@ impl<'a> Attributes<'a> {
 
 impl<'a> OnResource<'a> {
     /// An object, or a resource where the name is `""`, in no namespace.
-    pub(crate) fn new(group: &'a str, version: &'a str, resource: &'a str, name: &'a str) -> Self {
-        Self { group, version, resource, name: name.into(), ..Self::default() }
+    pub(crate) const fn new(
+        group: &'a str,
+        version: &'a str,
+        resource: &'a str,
+        name: &'a str,
+    ) -> Self {
+        let (subresource, namespace, name) = ("", "", Cow::Borrowed(name));
+        Self { group, version, resource, subresource, namespace, name, selectors: ["", ""] }
     }
 
     fn of_path(at: &'a ResourcePath, verb: &str, query: &'a [(String, String)]) -> Self {

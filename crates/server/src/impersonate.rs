@@ -1,161 +1,190 @@
 //! Impersonation: acting as somebody else, where that is allowed.
 //!
 //! See [user impersonation](https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/).
-//! Each user, group, UID and extra value that a client asks for is authorized on its own.
+//! [`wanted`] reads whom a client asks for. [`Impersonation`] tries the modes in which that may be
+//! allowed, those that allow less before the one that Kubernetes has always had.
 
-use crate::authn::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED};
-use crate::authz::{Attributes, Authorizers, Decision, On, OnResource};
-use http::HeaderMap;
+mod extra;
+mod mode;
+
+use crate::audit::Record;
+use crate::authz::{Attributes, Authorizers};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use mode::Mode;
 use percent_encoding::percent_decode_str;
+use pintle_meta::json::quote;
 use pintle_meta::{Status, User};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
 
+const PREFIX: &str = "impersonate-";
 const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
 const UID: &str = "impersonate-uid";
 const EXTRA: &str = "impersonate-extra-";
-const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
 /// Users, groups and values that one request may ask for; each costs a decision.
 const WANTED_MAX: usize = 1_000;
 
-/// Something of another user that a client wants to have.
-#[derive(Debug)]
-enum Wanted {
-    User(String),
-    ServiceAccount { namespace: String, name: String },
-    Group(String),
-    Uid(String),
-    Extra { key: String, value: String },
+/// Users of whom it is known which mode they use.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Decides who may act as whom.
+#[derive(Debug, Default)]
+pub(crate) struct Impersonation {
+    last: Last,
 }
 
-/// Whom a request is to be answered as: `None` for who sent it.
+/// The mode in which each user was last allowed to act as somebody. It is tried first, so that who
+/// always uses one pays for one; nothing but the order depends on it. Names are hashed: what is kept
+/// is small, and two with the same hash do no harm.
+#[derive(Default)]
+struct Last {
+    hasher: RandomState,
+    modes: Mutex<HashMap<u64, Mode>>,
+}
+
+/// Takes the headers that ask for another user out of a request; `None` where there are none.
+///
+/// The user has what the headers say, and nothing that comes with it.
 ///
 /// # Errors
-/// 403 where the client may not act as that user; 400 where it does not say which.
-pub(crate) async fn user(
-    authorizers: &Authorizers,
-    user: &User,
-    headers: &HeaderMap,
-) -> Result<Option<User>, Status> {
-    let wanted = wanted(headers)?;
-    if wanted.is_empty() {
+/// 400 where the client does not say which user, or asks for too much.
+pub(crate) fn wanted(headers: &mut HeaderMap) -> Result<Option<User>, Status> {
+    // Other headers are on every request; the first letters tell them apart.
+    if !headers.keys().any(|name| name.as_str().starts_with(PREFIX)) {
         return Ok(None);
     }
-    for wanted in &wanted {
-        let attributes = Attributes::new(user, "impersonate", On::Resource(wanted.resource()));
-        let verdict = authorizers.decide(&attributes).await;
-        if verdict.decision != Decision::Allow {
-            return Err(attributes.forbidden(&verdict.reason));
-        }
-    }
-    Ok(Some(become_user(wanted)))
-}
-
-/// What the headers ask for, in the order in which it is authorized.
-fn wanted(headers: &HeaderMap) -> Result<Vec<Wanted>, Status> {
-    let mut wanted = Vec::new();
-    // Other headers are on every request; the first letters tell them apart.
-    if !headers.keys().any(|name| name.as_str().starts_with("impersonate-")) {
-        return Ok(wanted);
-    }
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let first = |name| headers.get(name).map(text).filter(|value| !value.is_empty());
-    let user = first(USER);
-    wanted.extend(user.as_deref().map(Wanted::user));
-    wanted.extend(headers.get_all(GROUP).iter().map(text).map(Wanted::Group));
-    for (name, value) in headers {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let first = |name| headers.get(name).map(text).unwrap_or_default();
+    let mut user = User { name: first(USER), uid: first(UID), ..User::default() };
+    user.groups = headers.get_all(GROUP).iter().map(text).collect();
+    let mut count = user.groups.len();
+    let mut asks = count > 0 || !user.uid.is_empty();
+    for (name, value) in &*headers {
         if let Some(key) = name.as_str().strip_prefix(EXTRA) {
             let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
-            wanted.push(Wanted::Extra { key, value: text(value) });
+            user.extra.entry(key).or_default().push(text(value));
+            (asks, count) = (true, count + 1);
         }
     }
-    wanted.extend(first(UID).map(Wanted::Uid));
-    if wanted.len() > WANTED_MAX {
+    if user.name.is_empty() && asks {
+        let user = in_go(&user);
+        let why = format!("requested {user} without impersonating a user name");
+        return Err(Status::bad_request(why));
+    }
+    if count >= WANTED_MAX {
         let why = format!("at most {WANTED_MAX} users, groups and values can be impersonated");
         return Err(Status::bad_request(why));
     }
-    if user.is_none() && !wanted.is_empty() {
-        let list: Vec<String> = wanted.iter().map(Wanted::in_go).collect();
-        let list = list.join(" ");
-        let why = format!("requested [{list}] without impersonating a user");
-        return Err(Status::bad_request(why));
+    if user.name.is_empty() {
+        return Ok(None);
     }
-    Ok(wanted)
+    strip(headers);
+    Ok(Some(user))
 }
 
-impl Wanted {
-    fn user(name: &str) -> Self {
-        let account = name.strip_prefix(SERVICE_ACCOUNT).and_then(|rest| rest.split_once(':'));
-        match account {
-            Some((namespace, account)) if !account.contains(':') => {
-                let (namespace, name) = (namespace.to_owned(), account.to_owned());
-                Self::ServiceAccount { namespace, name }
-            }
-            _ => Self::User(name.to_owned()),
-        }
-    }
-
-    /// The resource that `impersonate` must be allowed on.
-    fn resource(&self) -> OnResource<'_> {
-        let on = |group, version, resource, name| OnResource::new(group, version, resource, name);
-        const AUTHENTICATION: &str = "authentication.k8s.io";
-        match self {
-            Self::User(name) => on("", "", "users", name),
-            Self::Group(name) => on("", "", "groups", name),
-            Self::ServiceAccount { namespace, name } => {
-                OnResource { namespace, ..on("", "v1", "serviceaccounts", name) }
-            }
-            Self::Uid(uid) => on(AUTHENTICATION, "v1", "uids", uid),
-            Self::Extra { key, value } => {
-                OnResource { subresource: key, ..on(AUTHENTICATION, "v1", "userextras", value) }
-            }
-        }
-    }
-
-    /// As Go prints the reference that stands for it in Kubernetes.
-    fn in_go(&self) -> String {
-        let version = "authentication.k8s.io/v1";
-        match self {
-            Self::User(name) => format!("{{User  {name}    }}"),
-            Self::Group(name) => format!("{{Group  {name}    }}"),
-            Self::ServiceAccount { namespace, name } => {
-                format!("{{ServiceAccount {namespace} {name}    }}")
-            }
-            Self::Uid(uid) => format!("{{UID  {uid}  {version}  }}"),
-            Self::Extra { key, value } => format!("{{UserExtra  {value}  {version}  {key}}}"),
-        }
+/// Nobody behind this is to know of it.
+fn strip(headers: &mut HeaderMap) {
+    let named = |name: &&HeaderName| {
+        let name = name.as_str();
+        matches!(name, USER | GROUP | UID) || name.starts_with(EXTRA)
+    };
+    let names: Vec<HeaderName> = headers.keys().filter(named).cloned().collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 
-/// The user that was asked for, in the groups that come with a name.
-fn become_user(wanted: Vec<Wanted>) -> User {
-    let mut user = User::default();
-    let mut own_groups = Vec::new();
-    for wanted in wanted {
-        match wanted {
-            Wanted::User(name) => user.name = name,
-            Wanted::ServiceAccount { namespace, name } => {
-                own_groups = vec![
-                    "system:serviceaccounts".to_owned(),
-                    format!("system:serviceaccounts:{namespace}"),
-                ];
-                user.name = format!("{SERVICE_ACCOUNT}{namespace}:{name}");
-            }
-            Wanted::Group(name) => user.groups.push(name),
-            Wanted::Uid(uid) => user.uid = uid,
-            Wanted::Extra { key, value } => user.extra.entry(key).or_default().push(value),
+impl Impersonation {
+    /// The user as whom a request is answered that asks for one; it is told to the audit.
+    ///
+    /// # Errors
+    /// What was wrong with the headers. 403 where the client may not act as that user, in the words
+    /// of the mode that was tried first.
+    pub(crate) async fn user(
+        &self,
+        authorizers: &Authorizers,
+        wanted: Result<Option<User>, Status>,
+        asked: &Attributes<'_>,
+        record: &mut Option<Record>,
+    ) -> Result<Option<User>, Status> {
+        let Some(wanted) = wanted? else { return Ok(None) };
+        let mode = self.mode(authorizers, &wanted, asked).await?;
+        let user = mode.complete(wanted);
+        if let Some(record) = record {
+            record.impersonated(&user, mode.constraint());
         }
+        Ok(Some(user))
     }
-    if user.groups.is_empty() {
-        user.groups = own_groups;
+
+    /// The first mode that allows it.
+    async fn mode(
+        &self,
+        authorizers: &Authorizers,
+        wanted: &User,
+        asked: &Attributes<'_>,
+    ) -> Result<Mode, Status> {
+        let who = &asked.user.name;
+        let last = self.last.get(who);
+        let others = Mode::ALL.into_iter().filter(|mode| Some(*mode) != last);
+        let mut refusal = None;
+        for mode in last.into_iter().chain(others).filter(|mode| mode.suits(wanted, asked.user)) {
+            match mode.allow(authorizers, wanted, asked).await {
+                Ok(()) => {
+                    self.last.set(who, mode);
+                    return Ok(mode);
+                }
+                Err(status) => refusal = refusal.or(Some(status)),
+            }
+        }
+        // There is at least the mode that suits everybody.
+        Err(refusal.unwrap_or_else(|| Status::internal("all impersonation modes failed")))
     }
-    let anonymous = user.name == ANONYMOUS;
-    let known = user.in_group(UNAUTHENTICATED) || (!anonymous && user.in_group(AUTHENTICATED));
-    if !known {
-        let group = if anonymous { UNAUTHENTICATED } else { AUTHENTICATED };
-        user.groups.push(group.to_owned());
+}
+
+impl Last {
+    fn get(&self, user: &str) -> Option<Mode> {
+        let modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.get(&self.hasher.hash_one(user)).copied()
     }
-    user
+
+    fn set(&self, user: &str, mode: Mode) {
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        let user = self.hasher.hash_one(user);
+        if modes.len() >= REMEMBERED_MAX && !modes.contains_key(&user) {
+            modes.clear();
+        }
+        modes.insert(user, mode);
+    }
+}
+
+impl fmt::Debug for Last {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Last").finish_non_exhaustive()
+    }
+}
+
+/// As Go prints a user.
+fn in_go(user: &User) -> String {
+    let list = |values: &[String]| {
+        let values: Vec<String> = values.iter().map(|value| quote(value)).collect();
+        format!("[]string{{{}}}", values.join(", "))
+    };
+    let groups = if user.groups.is_empty() { "[]string(nil)".into() } else { list(&user.groups) };
+    let extra: Vec<String> =
+        user.extra.iter().map(|(key, values)| format!("{}:{}", quote(key), list(values))).collect();
+    let extra = match extra.is_empty() {
+        true => "(nil)".to_owned(),
+        false => format!("{{{}}}", extra.join(", ")),
+    };
+    format!(
+        "&user.DefaultInfo{{Name:{}, UID:{}, Groups:{groups}, Extra:map[string][]string{extra}}}",
+        quote(&user.name),
+        quote(&user.uid),
+    )
 }
 
 #[cfg(test)]
@@ -163,16 +192,17 @@ mod tests {
     use super::*;
 
     fn check(headers: &[(&'static str, &str)], want: &str) {
-        let headers: HeaderMap = headers
+        let mut headers: HeaderMap = headers
             .iter()
             .map(|(name, value)| {
-                (http::HeaderName::from_static(name), value.parse::<http::HeaderValue>().unwrap())
+                (HeaderName::from_static(name), value.parse::<HeaderValue>().unwrap())
             })
             .collect();
-        let got = match wanted(&headers) {
-            Ok(wanted) if wanted.is_empty() => "nobody".to_owned(),
-            Ok(wanted) => {
-                let user = become_user(wanted);
+        let got = match wanted(&mut headers) {
+            Ok(None) => "nobody".to_owned(),
+            Ok(Some(user)) => {
+                assert!(headers.is_empty(), "{headers:?}");
+                let user = Mode::Legacy.complete(user);
                 format!("{} {} {:?} {:?}", user.name, user.uid, user.groups, user.extra)
             }
             Err(status) => format!("{} {}", status.code, status.message),
@@ -197,22 +227,40 @@ mod tests {
             &[(USER, "system:serviceaccount:n:a"), (GROUP, "g")],
             r#"system:serviceaccount:n:a  ["g", "system:authenticated"] {}"#,
         );
-        check(&[(USER, ANONYMOUS)], r#"system:anonymous  ["system:unauthenticated"] {}"#);
+        check(
+            &[(USER, "system:serviceaccount:N:a")],
+            r#"system:serviceaccount:N:a  ["system:authenticated"] {}"#,
+        );
+        check(
+            &[(USER, crate::authn::ANONYMOUS)],
+            r#"system:anonymous  ["system:unauthenticated"] {}"#,
+        );
         check(
             &[(USER, "x"), (GROUP, "system:unauthenticated")],
             r#"x  ["system:unauthenticated"] {}"#,
         );
         check(
             &[(GROUP, "system:masters")],
-            "400 requested [{Group  system:masters    }] without impersonating a user",
+            r#"400 requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"system:masters"}, Extra:map[string][]string(nil)} without impersonating a user name"#,
         );
         check(
             &[(UID, "7"), ("impersonate-extra-k", "v")],
-            "400 requested [{UserExtra  v  authentication.k8s.io/v1  k} {UID  7  \
-             authentication.k8s.io/v1  }] without impersonating a user",
+            r#"400 requested &user.DefaultInfo{Name:"", UID:"7", Groups:[]string(nil), Extra:map[string][]string{"k":[]string{"v"}}} without impersonating a user name"#,
         );
         let many = vec![(GROUP, "g"); WANTED_MAX];
         let why = "400 at most 1000 users, groups and values can be impersonated";
         check(&[&[(USER, "jane")], &many[..]].concat(), why);
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_limit() {
+        let last = Last::default();
+        for user in 0..=REMEMBERED_MAX {
+            last.set(&user.to_string(), Mode::Legacy);
+        }
+        last.set("jane", Mode::UserInfo);
+        assert_eq!(last.get("jane"), Some(Mode::UserInfo));
+        assert_eq!(last.get("joe"), None);
+        assert!(last.modes.lock().unwrap().len() <= REMEMBERED_MAX);
     }
 }

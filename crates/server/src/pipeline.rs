@@ -17,6 +17,7 @@ use crate::deadline;
 use crate::discovery::Discovery;
 use crate::flow::Flow;
 use crate::health::Health;
+use crate::impersonate::{self, Impersonation};
 use crate::metrics::{self, Metrics};
 use crate::negotiate::{self, Format, Offer, Transforms};
 use crate::openapi::OpenApi;
@@ -29,7 +30,7 @@ use crate::sizes::Sizes;
 use crate::spans::Spans;
 use crate::verbs::{self, Context, Deletion};
 use crate::websocket::WebSockets;
-use crate::{connect, impersonate, index, names, other, respond, turning_away};
+use crate::{connect, index, names, other, respond, turning_away};
 use futures::FutureExt;
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub shutdown: Shutdown,
     pub audit: Option<Arc<Audit>>,
     pub flow: Flow,
+    pub impersonation: Impersonation,
     /// How long a request may take that is not a watch.
     pub request_time: Duration,
     /// How long a watch lasts that does not say how long it wants to, at least.
@@ -177,23 +179,21 @@ async fn serve(
         // Who shows nothing must not get much out of one connection.
         connection.close();
     }
+    let wanted = impersonate::wanted(&mut parts.headers);
+    let mut asked = attributes(&user, &target, verb, &parts, &query);
     if let Some(audit) = &shared.audit {
-        let asked = attributes(&user, &target, verb, &parts, &query);
         match audit.begin(from(&parts), &asked).await {
             Ok(begun) => *record = begun,
             Err(Unwritten) => return respond::failed(&parts.uri, "failed to store audit event"),
         }
     }
-    let user = match impersonate::user(&shared.authorizers, &user, &parts.headers).await {
-        Ok(None) => user,
-        Ok(Some(other)) => {
-            record.iter_mut().for_each(|record| record.impersonated(&other));
-            Arc::new(other)
-        }
+    let other = shared.impersonation.user(&shared.authorizers, wanted, &asked, record).await;
+    let user = match other {
+        Ok(None) => Arc::clone(&user),
+        Ok(Some(other)) => Arc::new(other),
         Err(status) => return refuse(status),
     };
-    let mut asked = attributes(&user, &target, verb, &parts, &query);
-    asked.explain = record.is_some();
+    (asked.user, asked.explain) = (&user, record.is_some());
     let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb, long_running) else {
         return respond::too_many_requests();
     };

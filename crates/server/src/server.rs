@@ -12,6 +12,7 @@ use crate::delegation::Delegation;
 use crate::discovery::Discovery;
 use crate::flow::Flow;
 use crate::health::Health;
+use crate::impersonate::Impersonation;
 use crate::kinds::Registration;
 use crate::kubeconfig::{AdminToken, Kubeconfig};
 use crate::metrics::Metrics;
@@ -264,6 +265,7 @@ impl Server {
             cors: started.cors,
             turns_away: lifecycle.shutdown_send_retry_after,
             flow: Flow::of(lifecycle),
+            impersonation: Impersonation::default(),
             request_time: lifecycle.request_timeout,
             watch_time: Duration::from_secs(lifecycle.min_request_timeout.into()),
             strict_transport: strict_transport(&lifecycle.strict_transport_security_directives),

@@ -31,6 +31,8 @@ pub(crate) struct Event {
     user: Person,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub impersonated_user: Option<Person>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authentication_metadata: Option<AuthenticationMetadata>,
     #[serde(rename = "sourceIPs", skip_serializing_if = "Vec::is_empty")]
     source_ips: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -70,6 +72,19 @@ impl From<&User> for Person {
             groups: user.groups.clone(),
             extra: user.extra.clone(),
         }
+    }
+}
+
+/// How it came that somebody acts as another.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuthenticationMetadata {
+    impersonation_constraint: &'static str,
+}
+
+impl AuthenticationMetadata {
+    pub(crate) fn new(impersonation_constraint: &'static str) -> Self {
+        Self { impersonation_constraint }
     }
 }
 
@@ -158,6 +173,7 @@ impl Event {
             verb: attributes.verb.clone().into_owned(),
             user: attributes.user.into(),
             impersonated_user: None,
+            authentication_metadata: None,
             source_ips: from.source_ips,
             user_agent: shortened(from.user_agent),
             object_ref,

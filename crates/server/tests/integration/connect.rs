@@ -124,7 +124,8 @@ impl Connecter for Proxy {
         }
         let verb = call.request.verb;
         let asked = format!("{} {} {verb} {}", at.method(), at.path(), call.json["kind"]);
-        let secret = at.headers().contains_key("authorization");
+        let secret = ["authorization", "impersonate-user", "impersonate-group"];
+        let secret = secret.iter().any(|name| at.headers().contains_key(*name));
         let request = at.into_request();
         let query = request.uri().query().unwrap_or_default().to_owned();
         let response = Response::builder().status(207).header("x-asked", asked);
@@ -252,7 +253,9 @@ async fn a_proxy_gets_methods_paths_and_streams() {
         {
             let line = format!("{method} {proxy}{path}?slow=&watch=true");
             let line = if path.is_empty() { line } else { line.replace("slow=&", "") };
-            let headers = [("authorization", &*format!("Bearer {}", served.token()))];
+            let token = format!("Bearer {}", served.token());
+            let acting = [("impersonate-user", "jane"), ("impersonate-group", "system:masters")];
+            let headers = [&[("authorization", token.as_str())], &acting[..]].concat();
             let answer = served.send_with(&line, &headers, "said").await;
             assert_eq!(answer.code, 207, "{line}: {}", answer.text());
             assert_eq!(answer.header("x-asked"), format!("{method} {shown} {verb} \"Machine\""));

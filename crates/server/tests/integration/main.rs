@@ -16,6 +16,7 @@ mod deletion;
 mod flags;
 mod frames;
 mod harness;
+mod impersonate;
 mod kinds;
 mod kube_rs;
 mod kube_rs_restart;

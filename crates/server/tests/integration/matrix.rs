@@ -168,23 +168,35 @@ impl World {
     }
 }
 
-/// Whom an answer was for: who is known is told so by a review, who is refused by the message.
+/// Whom an answer was for: who is known is told so by a review, who is refused by the message. A user
+/// with `acts:` before the name is refused what is asked for as somebody else.
 fn said(answer: &Answer, line: &str, user: &str, about: &str) {
+    let (verbs, user) = match user.strip_prefix("acts:") {
+        Some(user) => ("impersonate-on:user-info:", user),
+        None => ("", user),
+    };
     let on = |verb: &str| {
         format!(
-            "widgets.test.example.com is forbidden: User \"{user}\" cannot {verb} resource \
+            "widgets.test.example.com is forbidden: User \"{user}\" cannot {verbs}{verb} resource \
              \"widgets\" in API group \"test.example.com\" in the namespace \"default\""
         )
     };
     let message = match (answer.code, line) {
         (401, _) => "Unauthorized".to_owned(),
         (400 | 403, _) if user.contains(' ') => user.to_owned(),
-        (403, "GET /metrics") => {
-            format!("forbidden: User \"{user}\" cannot get path \"/metrics\"")
+        // Everybody may do everything there, but not be anybody.
+        (403, "GET /healthz") => format!(
+            "users.authentication.k8s.io \"jane\" is forbidden: User \"{user}\" cannot \
+             impersonate:user-info resource \"users\" in API group \"authentication.k8s.io\" at \
+             the cluster scope"
+        ),
+        (403, "GET /version" | "GET /metrics") => {
+            let path = line.strip_prefix("GET ").unwrap();
+            format!("forbidden: User \"{user}\" cannot {verbs}get path \"{path}\"")
         }
         (403, _) if line.contains("/selfsubjectreviews") => format!(
-            "selfsubjectreviews.authentication.k8s.io is forbidden: User \"{user}\" cannot create \
-             resource \"selfsubjectreviews\" in API group \"authentication.k8s.io\" at the cluster \
+            "selfsubjectreviews.authentication.k8s.io is forbidden: User \"{user}\" cannot \
+             {verbs}create resource \"selfsubjectreviews\" in API group \"authentication.k8s.io\" at the cluster \
              scope"
         ),
         (403, _) => on(if line.starts_with("POST") { "create" } else { "list" }),
@@ -401,13 +413,12 @@ async fn acting_as_others() {
              in API group \"\" at the cluster scope"
         )
     };
-    let [not_root, not_masters, jane_cannot, nobody_cannot] = [
-        cannot("helper", "users", "root"),
-        cannot("helper", "groups", "system:masters"),
-        cannot("jane", "users", "jane"),
-        cannot(ANONYMOUS, "users", "jane"),
-    ];
-    let only_group = "requested [{Group  readers    }] without impersonating a user";
+    let [not_root, not_masters] =
+        [cannot("helper", "users", "root"), cannot("helper", "groups", "system:masters")];
+    let nobody_cannot = format!("acts:{ANONYMOUS}");
+    let only_group = "requested &user.DefaultInfo{Name:\"\", UID:\"\", \
+        Groups:[]string{\"readers\"}, Extra:map[string][]string(nil)} without impersonating a user \
+        name";
     let rows: &[Row<'_>] = &[
         ("anybody by a master", None, user(&own, "joe"), "joe", KNOWN),
         ("in a group by a master", None, group(&own, "joe", "readers"), "joe", READER),
@@ -421,7 +432,7 @@ async fn acting_as_others() {
             &not_masters,
             [403; 6],
         ),
-        ("by who may not", None, user(jane, "jane"), &jane_cannot, [403; 6]),
+        ("by who may not", None, user(jane, "jane"), "acts:jane", [403; 6]),
         ("by nobody", None, vec![("impersonate-user", "jane")], &nobody_cannot, [403; 6]),
         ("by a wrong token", None, user("Bearer wrong", "jane"), "", REFUSED),
         (

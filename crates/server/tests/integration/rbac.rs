@@ -381,7 +381,11 @@ const IMPERSONATIONS: &[Impersonation] = &[
         403,
         r#"serviceaccounts "a" is forbidden: User "system:anonymous" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "n""#,
     ),
-    (&[("impersonate-group", "a")], 400, "requested [{Group  a    }] without impersonating a user"),
+    (
+        &[("impersonate-group", "a")],
+        400,
+        r#"requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"a"}, Extra:map[string][]string(nil)} without impersonating a user name"#,
+    ),
 ];
 
 #[tokio::test]
