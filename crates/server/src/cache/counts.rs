@@ -169,6 +169,12 @@ const NUMBERS: &[(&str, &str, &str, Value)] = &[
         "At most so much of them is remembered.",
         |cache| cache.settings.history_bytes as u64,
     ),
+    (
+        "pintle_watch_cache_index_bytes",
+        "gauge",
+        "What the index of labels and selectable fields takes, roughly.",
+        |cache| cache.read().tree.index_bytes() as u64,
+    ),
     ("pintle_watch_cache_watchers", "gauge", "Watches of the objects.", |cache| {
         cache.changed.receiver_count() as u64
     }),

@@ -1,5 +1,7 @@
 //! An object at a revision: its encoded bytes and the little that must be known without decoding.
 
+use super::fields::Fields;
+use super::index::{Term, bit, term, term_of};
 use super::json::Json;
 use super::proto::Proto;
 use crate::at_rest;
@@ -29,6 +31,8 @@ pub(crate) struct Entry {
     pub removed: bool,
     /// The object in the hub version: where possible in the very bytes that the storage holds.
     hub: Json,
+    /// The selectable fields, if the kind has any.
+    fields: Option<Arc<Fields>>,
     made: OnceLock<Arc<Made>>,
     /// The state before, as long as the cache's history reaches back to it.
     pub(super) older: ArcSwapOption<Entry>,
@@ -147,7 +151,8 @@ impl Entry {
     ) -> Result<Self, Corrupt> {
         let object = decode(kind, value)?;
         let hub = encode(kind, 0, object.as_ref())?.shared_with(value);
-        Ok(Self::with(key, hub, revision, false))
+        let fields = Fields::of(kind, object.as_ref()).map(Arc::new);
+        Ok(Self::with(key, hub, fields, revision, false))
     }
 
     /// The entry of an object that is to be stored, has been stored, or never will be.
@@ -157,7 +162,8 @@ impl Entry {
         object: &dyn Object,
         revision: Revision,
     ) -> Result<Self, Corrupt> {
-        Ok(Self::with(key, encode(kind, 0, object)?, revision, false))
+        let fields = Fields::of(kind, object).map(Arc::new);
+        Ok(Self::with(key, encode(kind, 0, object)?, fields, revision, false))
     }
 
     /// The bytes to store: the hub version without a resource version, as the Go library stores it.
@@ -191,14 +197,21 @@ impl Entry {
         Self { hub: self.hub.shared_with(value), revision, ..self }
     }
 
-    fn with(key: Key, hub: Json, revision: Revision, removed: bool) -> Self {
+    fn with(
+        key: Key,
+        hub: Json,
+        fields: Option<Arc<Fields>>,
+        revision: Revision,
+        removed: bool,
+    ) -> Self {
         let older = ArcSwapOption::const_empty();
-        Self { key, revision, removed, hub, made: OnceLock::new(), older }
+        Self { key, revision, removed, hub, fields, made: OnceLock::new(), older }
     }
 
     /// The mark of a removal: this entry's object at the revision of the removal.
     pub(crate) fn removal(&self, kind: &KindInfo, revision: Revision) -> Self {
-        let mark = Self::with(self.key.clone(), self.hub.clone(), revision, true);
+        let fields = self.fields.clone();
+        let mark = Self::with(self.key.clone(), self.hub.clone(), fields, revision, true);
         let _ = mark.made.set(Arc::clone(self.made(kind)));
         mark
     }
@@ -313,10 +326,20 @@ impl Entry {
         self.hub.label(key)
     }
 
-    /// Bits that say which labels the object may have.
+    /// The value of a selectable field of a version.
+    pub(crate) fn field(&self, kind: &KindInfo, version: usize, field: &str) -> Option<&str> {
+        self.fields.as_ref()?.get(kind, version, field)
+    }
+
+    /// What the index knows the object by: its labels and its selectable fields.
+    pub(super) fn terms(&self) -> impl Iterator<Item = Term> {
+        let labels = self.hub.labels().flat_map(|(key, value)| [term(key), term_of(key, value)]);
+        labels.chain(self.fields.iter().flat_map(|fields| fields.terms()))
+    }
+
+    /// Bits that say which terms the object may have.
     pub(super) fn marks(&self) -> u64 {
-        let marks = self.hub.labels().map(|(key, value)| bit(&[key]) | bit(&[key, b"=", value]));
-        marks.fold(0, |all, mark| all | mark)
+        self.terms().fold(0, |all, term| all | bit(term))
     }
 
     /// The state at a revision: this one or an older one.
@@ -339,21 +362,4 @@ impl Entry {
 fn encode(kind: &KindInfo, version: usize, object: &dyn Object) -> Result<Json, Corrupt> {
     let encoded = (kind.versions[version].encode)(object, None);
     encoded.map(Json::new).map_err(|e| Corrupt(e.to_string()))
-}
-
-/// The bit of a label's key.
-pub(crate) fn mark(key: &str) -> u64 {
-    bit(&[key.as_bytes()])
-}
-
-/// The bit of a label.
-pub(crate) fn mark_of(key: &str, value: &str) -> u64 {
-    bit(&[key.as_bytes(), b"=", value.as_bytes()])
-}
-
-/// One of 64 bits, by the hash FNV-1a: short keys, no attackers who gain by a collision.
-fn bit(parts: &[&[u8]]) -> u64 {
-    let bytes = parts.iter().copied().flatten();
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    1 << (bytes.fold(0xcbf2_9ce4_8422_2325, step) % 64)
 }

@@ -109,10 +109,13 @@ impl Cache {
         let Loaded { entries, broken } = loaded;
         self.counts.loaded.fetch_add(entries.len() as u64, Ordering::Relaxed);
         self.counts.initializations.fetch_add(1, Ordering::Relaxed);
+        let bytes = entries.iter().map(|entry| entry.bytes().len()).sum();
+        let planting = tokio::task::spawn_blocking(move || (Tree::from_sorted(&entries), entries));
+        let (tree, entries) = planting.await.map_err(|error| Error::Internal(error.into()))?;
         let mut state = State {
-            tree: Tree::from_sorted(&entries),
+            tree,
             broken,
-            bytes: entries.iter().map(|entry| entry.bytes().len()).sum(),
+            bytes,
             history: History::new(range.revision, self.settings.history_bytes),
             revision: range.revision,
             generation: 0,
@@ -239,10 +242,15 @@ impl Cache {
         self.counts.received.fetch_add(writes.len() as u64, Ordering::Relaxed);
         let mut state = self.write();
         let mut dispatched = 0;
-        let mut forgotten = Vec::new();
+        // What is forgotten is freed when the lock has been given back.
+        let (mut forgotten, mut lost) = (Vec::new(), Vec::new());
         for write in writes {
             match write {
-                Write::Broken(key, broken) => forgotten.extend(state.lose(&key, broken)),
+                Write::Broken(key, broken) => {
+                    state.forget(&forgotten);
+                    lost.append(&mut forgotten);
+                    lost.extend(state.lose(&key, broken));
+                }
                 write => {
                     if let Some(change) = state.change(&self.kind, write) {
                         dispatched += 1;
@@ -252,12 +260,7 @@ impl Cache {
             }
         }
         state.revision = state.revision.max(reached);
-        for change in &forgotten {
-            change.new.older.store(None);
-            if change.new.removed {
-                state.tree.remove(&change.new);
-            }
-        }
+        state.forget(&forgotten);
         drop(state);
         self.counts.dispatched.fetch_add(dispatched, Ordering::Relaxed);
         self.reached.send_if_modified(|now| {
@@ -293,6 +296,19 @@ impl State {
         Some(Change { new, old })
     }
 
+    /// Cuts off the states that the history no longer reaches.
+    fn forget(&mut self, changes: &[Arc<Change>]) {
+        for change in changes {
+            change.new.older.store(None);
+            if let Some(old) = &change.old {
+                self.tree.forget(old);
+            }
+            if change.new.removed {
+                self.tree.remove(&change.new);
+            }
+        }
+    }
+
     /// Takes out a key whose new value cannot be decoded, and returns what is forgotten with it.
     ///
     /// There is no event that would tell a watcher the truth, so the watchers end, and nothing from
@@ -301,9 +317,10 @@ impl State {
         if let Some(old) = self.tree.get(key).filter(|old| !old.removed) {
             self.bytes -= old.bytes().len();
         }
+        let forgotten = self.history.clear(broken.revision);
+        self.forget(&forgotten);
         self.tree.remove_key(key);
         self.generation += 1;
-        let forgotten = self.history.clear(broken.revision);
         self.broken.insert((**key).into(), Arc::new(broken));
         forgotten
     }

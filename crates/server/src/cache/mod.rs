@@ -10,14 +10,18 @@ mod broken;
 mod counts;
 mod entry;
 mod feed;
+mod fields;
 mod history;
 mod idle;
+mod index;
 mod json;
 mod page;
 mod proto;
+mod slice;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wanted;
 mod watcher;
 
 use counts::Counts;
@@ -36,10 +40,11 @@ use tree::Tree;
 
 pub(crate) use broken::Broken;
 pub(crate) use counts::write as write_metrics;
-pub(crate) use entry::{Corrupt, Entry, Key, mark, mark_of};
+pub(crate) use entry::{Corrupt, Entry, Key};
 pub(crate) use history::Change;
 pub(crate) use page::{Entries, Page, Query};
-pub(crate) use tree::{Cursor, Slice};
+pub(crate) use slice::{Cursor, Slice};
+pub(crate) use wanted::Wanted;
 pub(crate) use watcher::{Lagged, Watcher};
 
 /// How long a read waits for the cache to reach a revision.

@@ -1,8 +1,14 @@
 //! Pages of a cache: the newest state, and earlier ones while they are remembered.
 
-use super::{Cache, Entry, Slice};
+use super::{Cache, Entry, Slice, Wanted};
 use pintle_storage::Revision;
+use std::cell::Cell;
 use std::sync::Arc;
+
+/// At least so many chunks are taken for a page with a selector, and so many times more where these
+/// were not enough.
+const CHUNKS_MIN: usize = 64;
+const CHUNKS_GROW: usize = 16;
 
 /// A page at one revision.
 #[derive(Debug)]
@@ -18,6 +24,8 @@ pub(crate) struct Page {
     pub more: bool,
     /// How many entries were left out, where that is known without looking at them.
     pub remaining: Option<usize>,
+    /// How many entries were looked at for it.
+    pub looked: usize,
 }
 
 /// The entries of a page or of a list.
@@ -49,8 +57,8 @@ pub(crate) struct Query<'a, F> {
     pub start: &'a str,
     /// At most so many entries; zero for all.
     pub limit: usize,
-    /// The marks that the labels of wanted entries have; see [`mark`](super::mark).
-    pub marks: u64,
+    /// What every wanted entry has.
+    pub wanted: &'a Wanted,
     /// The only name wanted; `None` where any is.
     pub name: Option<&'a str>,
     /// Which entries are wanted; `None` for all.
@@ -60,47 +68,73 @@ pub(crate) struct Query<'a, F> {
 impl Cache {
     /// All entries at the newest revision, shared: nothing is copied but references to chunks.
     pub(crate) fn all(&self, prefix: &str) -> (Slice, Revision) {
+        self.all_from(prefix, "")
+    }
+
+    fn all_from(&self, prefix: &str, start: &str) -> (Slice, Revision) {
         let state = self.read();
-        (state.tree.range(prefix, "", 0), state.revision)
+        (state.tree.range(prefix, start, 0), state.revision)
     }
 
     /// A page at the newest revision.
     pub(crate) fn page<F: Fn(&Entry) -> bool>(&self, query: &Query<'_, F>) -> Page {
-        let (slice, revision) = {
-            let state = self.read();
-            let want = if query.filter.is_some() { 0 } else { query.limit.saturating_add(1) };
-            let want = if query.limit == 0 { 0 } else { want };
-            (state.tree.range(query.prefix, query.start, want), state.revision)
-        };
-        if query.filter.is_none() {
-            return self.share(query, slice, revision);
+        match (&query.filter, query.name) {
+            (None, _) => self.share(query),
+            (Some(_), Some(name)) => self.named(query, name),
+            (Some(_), None) => self.select(query),
         }
-        if let Some(name) = query.name {
-            let entries = slice.named(name).into_iter().filter(|entry| !entry.removed).cloned();
-            return pick(entries, query, revision);
-        }
-        let entries = slice.marked(query.marks).filter(|entry| !entry.removed).cloned();
-        let mut page = pick(entries, query, revision);
-        if let Some(last) =
-            page.last.as_ref().filter(|_| page.len == query.limit && query.marks > 0)
-        {
-            // Marks pass over entries that are not wanted, but they count as something to follow.
-            page.more |= slice.alive().any(|entry| *entry.key > *last.key);
-        }
-        page
     }
 
     /// A page of everything: a part of the tree as it is.
-    fn share<F>(&self, query: &Query<'_, F>, slice: Slice, revision: Revision) -> Page {
-        let mut slice = slice;
-        let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-        let (len, last, more) = slice.cut(limit);
+    fn share<F>(&self, query: &Query<'_, F>) -> Page {
+        let (mut slice, revision) = {
+            let state = self.read();
+            let want = if query.limit == 0 { 0 } else { query.limit.saturating_add(1) };
+            (state.tree.range(query.prefix, query.start, want), state.revision)
+        };
+        let (len, last, more) = slice.cut(query.limit());
         let entries = Entries::Shared(slice);
-        let mut page = Page { entries, len, last, revision, more, remaining: None };
+        let mut page = Page { entries, len, last, revision, more, remaining: None, looked: len };
         if page.more {
             page.remaining = self.remaining(query.prefix, &page);
         }
         page
+    }
+
+    /// A page of the objects of one name.
+    fn named<F: Fn(&Entry) -> bool>(&self, query: &Query<'_, F>, name: &str) -> Page {
+        let (slice, revision) = self.all_from(query.prefix, query.start);
+        let named = slice.named(name);
+        let looked = named.len();
+        let mut entries = named.into_iter().filter(|entry| !entry.removed).cloned();
+        let picked = query.pick(&mut entries);
+        let more = picked.len() == query.limit() && entries.next().is_some();
+        Page { looked, ..Page::of(picked, revision, more) }
+    }
+
+    /// A page of what a selector selects.
+    ///
+    /// So many chunks are taken as would do if each had one that is wanted, and where they did not
+    /// do, many more of what is there by then: the lock is not held while they are looked through.
+    fn select<F: Fn(&Entry) -> bool>(&self, query: &Query<'_, F>) -> Page {
+        let marks = query.wanted.marks();
+        let looked = Cell::new(0);
+        let mut chunks = query.limit().max(CHUNKS_MIN);
+        loop {
+            let (slice, whole, revision) = {
+                let state = self.read();
+                let Query { prefix, start, wanted, .. } = query;
+                let (slice, whole) = state.tree.candidates(prefix, start, wanted, chunks);
+                (slice, whole, state.revision)
+            };
+            let marked = slice.marked(marks, &looked);
+            let picked = query.pick(marked.filter(|entry| !entry.removed).cloned());
+            if whole || picked.len() == query.limit() {
+                let page = Page { looked: looked.get(), ..Page::of(picked, revision, false) };
+                return self.with_more(query, page);
+            }
+            chunks = chunks.saturating_mul(CHUNKS_GROW);
+        }
     }
 
     /// A page at an earlier revision; `None` where that is no longer remembered.
@@ -109,24 +143,42 @@ impl Cache {
         query: &Query<'_, F>,
         revision: Revision,
     ) -> Option<Page> {
-        let mut page = {
+        let looked = Cell::new(0);
+        let picked = {
             let state = self.read();
             if revision < state.history.floor() {
                 return None;
             }
-            let slice = state.tree.range(query.prefix, query.start, 0);
             // The chain of older states is cut when the history forgets them: follow it under the
             // lock.
-            let at = |entry: &Arc<Entry>| entry.at(revision).filter(|entry| !entry.removed);
-            match query.name {
-                Some(name) => pick(slice.named(name).into_iter().filter_map(at), query, revision),
-                None => pick(slice.iter().filter_map(at), query, revision),
+            let at = |entry: &Arc<Entry>| {
+                looked.set(looked.get() + 1);
+                entry.at(revision).filter(|entry| !entry.removed)
+            };
+            let Query { prefix, start, wanted, .. } = query;
+            if let Some(name) = query.name {
+                let slice = state.tree.range(prefix, start, 0);
+                let mut entries = slice.named(name).into_iter().filter_map(at);
+                let picked = query.pick(&mut entries);
+                let more = picked.len() == query.limit() && entries.next().is_some();
+                return Some(Page::of(picked, revision, more));
             }
+            query.pick(state.tree.walk(prefix, start, wanted).filter_map(at))
         };
-        if page.more && query.filter.is_none() {
-            page.remaining = self.remaining(query.prefix, &page);
+        let page = Page { looked: looked.get(), ..Page::of(picked, revision, false) };
+        Some(self.with_more(query, page))
+    }
+
+    /// A page with whether something follows it. As in Kubernetes, whether what follows is wanted
+    /// too is seen by who asks for it.
+    fn with_more<F>(&self, query: &Query<'_, F>, page: Page) -> Page {
+        if page.len < query.limit() {
+            return page;
         }
-        Some(page)
+        // Where the revision was forgotten since, whoever asks for what follows is told.
+        let remaining = self.remaining(query.prefix, &page);
+        let shown = remaining.filter(|count| *count > 0 && query.filter.is_none());
+        Page { more: remaining != Some(0), remaining: shown, ..page }
     }
 
     /// How many entries stand behind a page at the page's revision: those that stand there now,
@@ -149,25 +201,25 @@ impl Cache {
     }
 }
 
+impl<F> Query<'_, F> {
+    fn limit(&self) -> usize {
+        if self.limit == 0 { usize::MAX } else { self.limit }
+    }
+}
+
+impl<F: Fn(&Entry) -> bool> Query<'_, F> {
+    /// The first of these that are wanted, as many as fit.
+    fn pick(&self, entries: impl Iterator<Item = Arc<Entry>>) -> Vec<Arc<Entry>> {
+        let wanted = |entry: &Arc<Entry>| self.filter.as_ref().is_none_or(|filter| filter(entry));
+        entries.filter(wanted).take(self.limit()).collect()
+    }
+}
+
 impl Page {
     /// A page of entries that were picked.
     pub(crate) fn of(entries: Vec<Arc<Entry>>, revision: Revision, more: bool) -> Self {
         let (len, last) = (entries.len(), entries.last().cloned());
         let entries = Entries::Picked(entries);
-        Self { entries, len, last, revision, more, remaining: None }
+        Self { entries, len, last, revision, more, remaining: None, looked: len }
     }
-}
-
-fn pick<F: Fn(&Entry) -> bool>(
-    entries: impl Iterator<Item = Arc<Entry>>,
-    query: &Query<'_, F>,
-    revision: Revision,
-) -> Page {
-    let wanted = |entry: &Arc<Entry>| query.filter.as_ref().is_none_or(|filter| filter(entry));
-    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
-    let mut entries = entries;
-    let picked: Vec<Arc<Entry>> = entries.by_ref().filter(wanted).take(limit).collect();
-    // As in Kubernetes, whether what follows is wanted too is seen by who asks for it.
-    let more = picked.len() == limit && entries.next().is_some();
-    Page::of(picked, revision, more)
 }

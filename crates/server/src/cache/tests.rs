@@ -1,9 +1,10 @@
 //! The cache against a model: every past state, every page, every count, every watch.
 
-use super::{Cache, Entry, Page, Query, Question, Settings, mark, mark_of};
+use super::{Cache, Entry, Page, Query, Question, Settings, Wanted};
 use async_trait::async_trait;
 use bytes::Bytes;
 use kube::CustomResource;
+use pintle_meta::selector::{FieldSelector, LabelSelector};
 use pintle_meta::{Hub, KindInfo};
 use pintle_storage::{Error, Got, Memory, Range, Revision, Storage, Watch};
 use proptest::prelude::*;
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+mod select;
 
 /// A thing.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -120,7 +123,8 @@ impl Model {
         let mut got = Vec::new();
         loop {
             let filter = None::<fn(&Entry) -> bool>;
-            let query = Query { prefix, start: &start, limit, marks: 0, name: None, filter };
+            let wanted = &Wanted::default();
+            let query = Query { prefix, start: &start, limit, wanted, name: None, filter };
             let page: Page = match newest {
                 true => self.cache.page(&query),
                 false => self.cache.page_at(&query, revision).unwrap(),
@@ -140,13 +144,15 @@ impl Model {
     fn check_marks(&self, wanted: u32) {
         let value = wanted.to_string();
         let filter = |entry: &Entry| entry.label("count") == Some(value.as_str());
-        let pick = |marks| {
+        let pick = |wanted: &Wanted| {
             let query =
-                Query { prefix: "", start: "", limit: 0, marks, name: None, filter: Some(filter) };
+                Query { prefix: "", start: "", limit: 0, wanted, name: None, filter: Some(filter) };
             let page = self.cache.page(&query);
             page.entries.iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(pick(mark("count") | mark_of("count", &value)), pick(0));
+        let labels = LabelSelector::parse(&format!("count={value}")).unwrap();
+        let wanted = Wanted::by(&labels, &FieldSelector::default(), &self.cache.kind, 0);
+        assert_eq!(pick(&wanted), pick(&Wanted::default()));
     }
 
     /// Follows the changes after a revision, and compares every state on the way.

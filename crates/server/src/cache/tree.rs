@@ -2,10 +2,13 @@
 //!
 //! A list takes references to the chunks it needs and reads them without a lock; a writer that
 //! meets a shared chunk copies it first. Chunks know how many of their entries are alive, so that
-//! "how many follow this key" costs no walk over them.
+//! "how many follow this key" costs no walk over them. An index knows which chunks have a label, so
+//! that a selector costs no walk over the others.
 
 use super::entry::{Entry, Key};
-use std::ops::Range;
+use super::index::{Index, states};
+use super::slice::Slice;
+use super::wanted::Wanted;
 use std::sync::Arc;
 
 /// A chunk is split when it grows over this many entries.
@@ -14,15 +17,15 @@ const CHUNK_ENTRIES_MAX: usize = 256;
 /// Entries in key order; never empty inside a [`Tree`].
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    entries: Vec<Arc<Entry>>,
-    /// The marks of the entries' labels: most entries that a selector does not select are passed
-    /// over without being looked at.
-    marks: Vec<u64>,
+    pub(super) entries: Vec<Arc<Entry>>,
+    /// The marks of the entries' terms: most entries that a selector does not select are passed over
+    /// without being looked at.
+    pub(super) marks: Vec<u64>,
     /// The hashes of the entries' keys: one is found without looking at the others, which are not
     /// in the processor's caches.
     hashes: Vec<u32>,
     /// How many of them are not removals.
-    alive: usize,
+    pub(super) alive: usize,
 }
 
 impl Chunk {
@@ -33,7 +36,7 @@ impl Chunk {
         Self { entries, marks, hashes, alive }
     }
 
-    fn first(&self) -> &str {
+    pub(super) fn first(&self) -> &str {
         &self.entries[0].key
     }
 
@@ -55,7 +58,7 @@ impl Chunk {
         None
     }
 
-    fn search(&self, key: &str) -> Result<usize, usize> {
+    pub(super) fn search(&self, key: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| (*entry.key).cmp(key))
     }
 
@@ -77,7 +80,7 @@ fn hash(key: &str) -> u32 {
 }
 
 /// The newest entry of every key, removals among them while the history remembers them.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tree {
     chunks: Vec<Arc<Chunk>>,
     /// The first key of each chunk.
@@ -85,6 +88,8 @@ pub(crate) struct Tree {
     /// How many entries of each chunk are not removals: side by side, so that the sum of thousands
     /// of them is no walk through the memory.
     alive: Vec<u32>,
+    /// The terms of all states that are remembered.
+    index: Index,
 }
 
 impl Tree {
@@ -95,7 +100,12 @@ impl Tree {
         let firsts = chunks.clone().map(|chunk| chunk[0].key.clone()).collect();
         let chunks: Vec<_> = chunks.map(|chunk| Arc::new(Chunk::new(chunk.to_vec()))).collect();
         let alive = chunks.iter().map(|chunk| count(chunk)).collect();
-        Self { chunks, firsts, alive }
+        let mut index = Index::default();
+        for (at, chunk) in chunks.iter().enumerate() {
+            index.add_chunk(at);
+            index.add_all(at, chunk.entries.iter().map(|entry| &**entry));
+        }
+        Self { chunks, firsts, alive, index }
     }
 
     /// The chunk that has the key or would have it.
@@ -116,11 +126,16 @@ impl Tree {
             let chunk = Chunk::new(vec![entry]);
             self.firsts.push(chunk.entries[0].key.clone());
             self.alive.push(count(&chunk));
+            self.index.add_chunk(0);
+            self.index.add_all(0, chunk.entries.iter().map(|entry| &**entry));
             self.chunks.push(Arc::new(chunk));
             return None;
         };
         let chunk = Arc::make_mut(chunk);
         chunk.alive += usize::from(!entry.removed);
+        if !entry.removed {
+            self.index.add(at, &entry);
+        }
         let marks = entry.marks();
         match chunk.search(&entry.key) {
             Ok(position) => {
@@ -151,6 +166,10 @@ impl Tree {
         }
         // Keys often grow: leave the left half fuller than the right one.
         let right = Chunk::new(chunk.entries.split_off(CHUNK_ENTRIES_MAX * 3 / 4));
+        let moved: Vec<_> = right.entries.iter().flat_map(states).collect();
+        moved.iter().for_each(|state| self.index.remove(at, state));
+        self.index.add_chunk(at + 1);
+        self.index.add_all(at + 1, moved.iter().map(|state| &**state));
         chunk.marks.truncate(chunk.entries.len());
         chunk.hashes.truncate(chunk.entries.len());
         chunk.alive -= right.alive;
@@ -160,7 +179,15 @@ impl Tree {
         self.chunks.insert(at + 1, Arc::new(right));
     }
 
-    /// Takes a key out, if its entry is this very one.
+    /// Takes out of the index a state that is no longer the newest of its key, and that nobody can
+    /// ask for any more.
+    pub(crate) fn forget(&mut self, old: &Entry) {
+        if !self.chunks.is_empty() {
+            self.index.remove(self.chunk_of(&old.key), old);
+        }
+    }
+
+    /// Takes a key out, if its entry is this very one. Its earlier states are forgotten before.
     pub(crate) fn remove(&mut self, entry: &Arc<Entry>) {
         let at = self.chunk_of(&entry.key);
         let Some(chunk) = self.chunks.get_mut(at) else { return };
@@ -173,6 +200,9 @@ impl Tree {
         chunk.marks.remove(position);
         chunk.hashes.remove(position);
         chunk.alive -= usize::from(!entry.removed);
+        if !entry.removed {
+            self.index.remove(at, entry);
+        }
         self.alive[at] = count(chunk);
         match chunk.entries.first() {
             Some(first) if position == 0 => self.firsts[at] = first.key.clone(),
@@ -181,6 +211,7 @@ impl Tree {
                 self.chunks.remove(at);
                 self.firsts.remove(at);
                 self.alive.remove(at);
+                self.index.remove_chunk(at);
             }
         }
     }
@@ -192,33 +223,90 @@ impl Tree {
         }
     }
 
+    /// The places of the chunks that may have what is wanted, from the one that would have `start`.
+    fn places(&self, start: &str, wanted: &Wanted) -> impl Iterator<Item = usize> {
+        let first = self.chunk_of(start);
+        let known = self.index.places(wanted.lists(), first);
+        let all =
+            if known.is_some() { 0..0 } else { first.min(self.chunks.len())..self.chunks.len() };
+        known.into_iter().flatten().chain(all)
+    }
+
+    /// The chunks from `start` on that may have what is wanted below a prefix.
+    fn chunks(
+        &self,
+        prefix: &str,
+        start: &str,
+        wanted: &Wanted,
+    ) -> impl Iterator<Item = &Arc<Chunk>> {
+        let chunks = self.places(start, wanted).map(|at| &self.chunks[at]);
+        chunks.take_while(move |it| it.first().starts_with(prefix) || it.first() <= prefix)
+    }
+
     /// The entries from `start` on whose keys begin with `prefix`, at least `want` of them where
     /// there are so many; zero wants all.
     pub(crate) fn range(&self, prefix: &str, start: &str, want: usize) -> Slice {
         let start = if start < prefix { prefix } else { start };
-        let first = self.chunk_of(start);
-        let mut slice = Slice { prefix: prefix.to_owned(), ..Slice::default() };
+        let mut slice = Slice::below(prefix);
         let mut found = 0;
-        for chunk in &self.chunks[first.min(self.chunks.len())..] {
-            if !chunk.first().starts_with(prefix) && chunk.first() > prefix {
-                break;
-            }
-            if slice.chunks.is_empty() {
-                slice.position = chunk.search(start).unwrap_or_else(|position| position);
-                found += chunk.alive_from(slice.position);
-            } else {
-                found += chunk.alive;
-            }
-            slice.chunks.push(Arc::clone(chunk));
+        for chunk in self.chunks(prefix, start, &Wanted::default()) {
+            let from = slice.push(chunk, start);
+            found += if from == 0 { chunk.alive } else { chunk.alive_from(from) };
             if want > 0 && found >= want {
                 break;
             }
         }
-        if let Some(last) = slice.chunks.last() {
-            let end = end_of(prefix).map(|end| last.search(&end).unwrap_or_else(|end| end));
-            slice.end = end.unwrap_or(last.entries.len());
-        }
+        slice.close();
         slice
+    }
+
+    /// The entries of the first `chunks_max` chunks that may have what is wanted, and whether these
+    /// are all.
+    pub(crate) fn candidates(
+        &self,
+        prefix: &str,
+        start: &str,
+        wanted: &Wanted,
+        chunks_max: usize,
+    ) -> (Slice, bool) {
+        let start = if start < prefix { prefix } else { start };
+        let mut slice = Slice::below(prefix);
+        let mut chunks = self.chunks(prefix, start, wanted);
+        chunks.by_ref().take(chunks_max).for_each(|chunk| _ = slice.push(chunk, start));
+        let whole = chunks.next().is_none();
+        slice.close();
+        (slice, whole)
+    }
+
+    /// The entries from `start` on below a prefix that may be wanted, now or in an earlier state.
+    pub(crate) fn walk(
+        &self,
+        prefix: &str,
+        start: &str,
+        wanted: &Wanted,
+    ) -> impl Iterator<Item = &Arc<Entry>> {
+        let chunks = self.chunks(prefix, start, wanted);
+        let entries = chunks.flat_map(|chunk| &chunk.entries);
+        entries
+            .skip_while(move |entry| *entry.key < *start || *entry.key < *prefix)
+            .take_while(move |entry| entry.key.starts_with(prefix))
+    }
+
+    /// Whether the index has all states that are remembered, and nothing else.
+    #[cfg(test)]
+    pub(super) fn is_indexed(&self) -> bool {
+        let mut noted = std::collections::BTreeMap::new();
+        for (at, chunk) in (0..).zip(&self.chunks) {
+            for state in chunk.entries.iter().flat_map(states) {
+                state.terms().for_each(|term| *noted.entry((term, at)).or_default() += 1);
+            }
+        }
+        noted == self.index.noted()
+    }
+
+    /// What the index takes, roughly, in bytes.
+    pub(crate) fn index_bytes(&self) -> usize {
+        self.index.bytes()
     }
 
     /// How many entries are not removals.
@@ -252,144 +340,10 @@ fn count(chunk: &Chunk) -> u32 {
 }
 
 /// The least key that is greater than every key with the prefix.
-fn end_of(prefix: &str) -> Option<String> {
+pub(super) fn end_of(prefix: &str) -> Option<String> {
     // Keys are text, so the last byte of a prefix is never the greatest.
     let mut end = prefix.to_owned();
     let last = end.pop()?;
     end.push(char::from_u32(last as u32 + 1)?);
     Some(end)
-}
-
-/// Chunks that hold a range of a tree, where in the first one it starts, and where in the last one it
-/// ends.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Slice {
-    chunks: Vec<Arc<Chunk>>,
-    position: usize,
-    end: usize,
-    prefix: String,
-}
-
-impl Slice {
-    /// The positions in a chunk that belong to the range.
-    fn within(&self, chunk: usize) -> Range<usize> {
-        let start = if chunk == 0 { self.position } else { 0 };
-        let is_last = chunk + 1 == self.chunks.len();
-        let end = if is_last { self.end } else { self.chunks[chunk].entries.len() };
-        start.min(end)..end
-    }
-
-    /// Ends the range behind `limit` entries that are not removals; returns how many there are, the
-    /// last of them, and whether others followed.
-    pub(crate) fn cut(&mut self, limit: usize) -> (usize, Option<Arc<Entry>>, bool) {
-        let (mut count, mut last) = (0, None);
-        for at in 0..self.chunks.len() {
-            let (chunk, within) = (&self.chunks[at], self.within(at));
-            let whole = within.len() == chunk.entries.len() && count + chunk.alive <= limit;
-            if whole && at + 1 < self.chunks.len() {
-                count += chunk.alive;
-                last = chunk.entries.iter().rfind(|entry| !entry.removed).or(last);
-                continue;
-            }
-            for position in within {
-                let entry = &chunk.entries[position];
-                if entry.removed {
-                    continue;
-                }
-                if count == limit {
-                    let last = last.cloned();
-                    self.chunks.truncate(at + 1);
-                    self.end = position;
-                    return (count, last, true);
-                }
-                count += 1;
-                last = Some(entry);
-            }
-        }
-        (count, last.cloned(), false)
-    }
-
-    /// The entries that are not removals.
-    pub(crate) fn alive(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.iter().filter(|entry| !entry.removed)
-    }
-
-    /// The newest entries in order, removals among them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.marked(0)
-    }
-
-    /// How many entries the chunks hold that are not removals; at either end a few too many.
-    pub(crate) fn len(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.alive).sum()
-    }
-
-    /// Those of the newest entries whose labels have all of these marks.
-    pub(crate) fn marked(&self, marks: u64) -> impl Iterator<Item = &Arc<Entry>> {
-        let pairs = self.chunks.iter().enumerate().flat_map(|(at, chunk)| {
-            let within = self.within(at);
-            chunk.entries[within.clone()].iter().zip(&chunk.marks[within])
-        });
-        pairs.filter(move |(_, has)| *has & marks == marks).map(|(entry, _)| entry)
-    }
-
-    /// The entries with a name, one in each namespace; namespaces are passed over, not their entries.
-    pub(crate) fn named(&self, name: &str) -> Vec<&Arc<Entry>> {
-        let mut found = Vec::new();
-        let mut at = self.from("");
-        while let Some(entry) = at.filter(|entry| entry.key.starts_with(&self.prefix)) {
-            let Some((namespace, _)) = entry.key.split_once('/') else {
-                return self.find(name).into_iter().collect();
-            };
-            let key = format!("{namespace}/{name}");
-            found.extend(self.find(&key));
-            // The character behind the slash: the first key that cannot be in this namespace.
-            at = self.from(&format!("{namespace}0"));
-        }
-        found
-    }
-
-    /// The entry of a key.
-    fn find(&self, key: &str) -> Option<&Arc<Entry>> {
-        self.from(key).filter(|entry| *entry.key == *key)
-    }
-
-    /// The first entry that is not before a key.
-    fn from(&self, key: &str) -> Option<&Arc<Entry>> {
-        let behind = self.chunks.partition_point(|chunk| chunk.first() <= key);
-        let at = behind.saturating_sub(1);
-        let chunk = self.chunks.get(at)?;
-        let position = chunk.search(key).unwrap_or_else(|position| position);
-        let position = if at == 0 { position.max(self.position) } else { position };
-        chunk.entries.get(position).or_else(|| self.chunks.get(at + 1)?.entries.first())
-    }
-
-    /// The same entries by their number, for a reader that comes back for more.
-    pub(crate) fn cursor(self) -> Cursor {
-        let Range { start, end } = if self.chunks.is_empty() { 0..0 } else { self.within(0) };
-        Cursor { chunk: 0, position: start, end, slice: self }
-    }
-}
-
-/// A place in a [`Slice`].
-#[derive(Debug)]
-pub(crate) struct Cursor {
-    slice: Slice,
-    chunk: usize,
-    position: usize,
-    end: usize,
-}
-
-impl Cursor {
-    /// The next entry, removals among them.
-    pub(crate) fn next(&mut self) -> Option<&Arc<Entry>> {
-        while self.position >= self.end {
-            self.chunk += 1;
-            self.slice.chunks.get(self.chunk)?;
-            Range { start: self.position, end: self.end } = self.slice.within(self.chunk);
-        }
-        let entry = &self.slice.chunks[self.chunk].entries[self.position];
-        self.position += 1;
-        Some(entry)
-    }
 }

@@ -55,11 +55,12 @@ pub(super) async fn read(
         return Ok(List { entries, revision, continue_token: None, remaining: None });
     }
     let start = format!("{}{}", selection.base, reading.start.as_deref().unwrap_or_default());
+    let wanted = selection.wanted(cx);
     let query = Query {
         prefix: &selection.prefix,
         start: &start,
         limit: reading.limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
-        marks: selection.marks(),
+        wanted: &wanted,
         name: selection.only_name(),
         filter: (!selection.is_everything()).then_some(|entry: &Entry| selection.matches(entry)),
     };
@@ -70,7 +71,7 @@ pub(super) async fn read(
     };
     let page = match cached {
         Some(page) => {
-            cache.counts.lists.add(page.len, page.len);
+            cache.counts.lists.add(page.looked, page.len);
             page
         }
         None => {

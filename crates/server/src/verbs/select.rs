@@ -1,12 +1,10 @@
 //! Which objects a list, a watch or a deletion of a collection is about.
 
 use super::Context;
-use crate::cache::{Entry, mark, mark_of};
+use crate::cache::{Entry, Wanted};
 use pintle_meta::options::ListOptions;
-use pintle_meta::selector::{FieldSelector, LabelSelector, Operator};
+use pintle_meta::selector::{FieldSelector, LabelSelector};
 use pintle_meta::{KindInfo, Status};
-use serde_json::Value;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A namespace, or all of them, and selectors.
@@ -75,16 +73,9 @@ impl Selection {
         (!namespaced || !self.prefix.is_empty()).then(|| format!("{}{name}", self.prefix))
     }
 
-    /// The marks that the labels of every selected object have.
-    pub(super) fn marks(&self) -> u64 {
-        use Operator::{DoesNotExist, DoubleEquals, Equals, In, NotEquals, NotIn};
-        let requirements = self.labels.requirements().iter();
-        let marks = requirements.map(|one| match (one.operator(), one.values()) {
-            (DoesNotExist | NotEquals | NotIn, _) => 0,
-            (Equals | DoubleEquals | In, [value]) => mark(one.key()) | mark_of(one.key(), value),
-            _ => mark(one.key()),
-        });
-        marks.fold(0, |all, mark| all | mark)
+    /// What the index of the cache is asked.
+    pub(super) fn wanted(&self, cx: &Context) -> Wanted {
+        Wanted::by(&self.labels, &self.fields, &cx.resource.kind, cx.version)
     }
 
     /// Whether an object below the prefix is selected.
@@ -98,22 +89,6 @@ impl Selection {
             return false;
         }
         let Some((kind, version)) = &self.of else { return self.fields.matches(own) };
-        let value = entry.value(kind, *version).unwrap_or_default();
-        let mut texts = HashMap::new();
-        for term in self.fields.terms() {
-            texts.insert(term.field.as_str(), text_at(&value, &term.field));
-        }
-        let text = |field: &str| texts.get(field).map(String::as_str);
-        self.fields.matches(|field| own(field).or_else(|| text(field)))
-    }
-}
-
-/// The value of a field as a selector compares it; nothing is empty.
-fn text_at(object: &Value, field: &str) -> String {
-    let value = field.split('.').try_fold(object, |value, name| value.get(name));
-    match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
-        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => String::new(),
+        self.fields.matches(|field| own(field).or_else(|| entry.field(kind, *version, field)))
     }
 }
