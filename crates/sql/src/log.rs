@@ -66,11 +66,18 @@ impl Shared {
 
     /// Follows the changes of others, until the task is aborted.
     async fn follow(self: Arc<Self>) {
+        let mut told = false;
         loop {
             if let Err(error) = self.catch_up().await {
-                tracing::warn!(%error, "the database cannot be followed");
+                // Said once while it is away, however often it is tried.
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "the database cannot be followed; it is tried again");
+                }
                 tokio::time::sleep(RETRY_DELAY).await;
                 continue;
+            }
+            if std::mem::take(&mut told) {
+                tracing::info!("the database is followed again");
             }
             tokio::select! {
                 () = self.database.changed() => {}

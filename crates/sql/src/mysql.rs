@@ -70,6 +70,10 @@ impl Opinion for My {
             _ => false,
         }
     }
+
+    fn place(options: &MySqlConnectOptions) -> String {
+        remote::place(options.get_host(), options.get_port(), options.get_socket())
+    }
 }
 
 #[async_trait]
@@ -104,6 +108,10 @@ impl Database for MySql {
 
     async fn clean(&self) -> Result<bool> {
         in_time(self.connection().await?, sql::clean).await
+    }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        in_time(self.connection().await?, sql::size).await
     }
 
     async fn changed(&self) {

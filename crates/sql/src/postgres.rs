@@ -66,6 +66,12 @@ impl Opinion for Pg {
         let classes = ["08", "25", "40", "53", "55", "57", "58"];
         classes.iter().any(|class| code.starts_with(class))
     }
+
+    fn place(options: &PgConnectOptions) -> String {
+        let port = options.get_port();
+        let socket = options.get_socket().map(|folder| folder.join(format!(".s.PGSQL.{port}")));
+        remote::place(options.get_host(), port, socket.as_ref())
+    }
 }
 
 #[async_trait]
@@ -100,6 +106,10 @@ impl Database for Postgres {
 
     async fn clean(&self) -> Result<bool> {
         in_time(self.connection().await?, sql::clean).await
+    }
+
+    async fn size(&self) -> Result<Option<u64>> {
+        in_time(self.connection().await?, sql::size).await
     }
 
     async fn changed(&self) {

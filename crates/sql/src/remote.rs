@@ -2,8 +2,9 @@
 
 use pintle_storage::{Error, Result};
 use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::{Database, Pool};
+use sqlx::{ConnectOptions as _, Connection, Database, Pool};
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -13,6 +14,9 @@ const CONNECTIONS_MAX: u32 = 8;
 
 /// How long to wait for a connection that is free, or for a database that is not there.
 const CONNECTION_TIME: Duration = Duration::from_secs(3);
+
+/// How long one more try to connect may take, which is made to learn why there is no connection.
+const REASON_TIME: Duration = Duration::from_secs(1);
 
 /// How long a connection that nobody needs is kept. Databases end idle ones too, but later.
 const IDLE_TIME: Duration = Duration::from_secs(60);
@@ -51,6 +55,17 @@ pub(crate) fn pool<DB: Database>() -> PoolOptions<DB> {
 pub(crate) trait Opinion: Database {
     /// Whether the same request may succeed later.
     fn is_temporary(error: &dyn sqlx::error::DatabaseError) -> bool;
+
+    /// Where the database is, in words for a log: without a password.
+    fn place(options: &<Self::Connection as Connection>::Options) -> String;
+}
+
+/// A host with its port, or a socket.
+pub(crate) fn place(host: &str, port: u16, socket: Option<&PathBuf>) -> String {
+    match socket {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{host}:{port}"),
+    }
 }
 
 /// A pool whose database gets its tables when it is first reached.
@@ -74,12 +89,48 @@ impl<DB: Opinion> Remote<DB> {
         F: Future<Output = Result<(), sqlx::Error>> + Send,
     {
         let prepared = self.prepared.get_or_try_init(|| async {
-            let connection = self.pool.acquire().await.map_err(failed::<DB>)?;
+            let connection = self.acquire().await?;
             let done = timeout(OPERATION_TIME, prepare(connection)).await;
             done.map_err(late)?.map_err(failed::<DB>)
         });
         prepared.await?;
-        self.pool.acquire().await.map_err(failed::<DB>)
+        self.acquire().await
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<DB>> {
+        let error = match self.pool.acquire().await {
+            Ok(connection) => return Ok(connection),
+            // A pool waits for a database that refuses connections, and does not say for what.
+            Err(sqlx::Error::PoolTimedOut) if self.pool.size() == 0 => self.reason().await,
+            Err(error) => error,
+        };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+                let place = DB::place(&self.pool.connect_options());
+                let why = match error {
+                    sqlx::Error::Io(error) => error.to_string(),
+                    error => error.to_string(),
+                };
+                Err(Error::Unavailable(format!("{place}: {why}").into()))
+            }
+            error => Err(failed::<DB>(error)),
+        }
+    }
+
+    /// Why the database cannot be connected to.
+    async fn reason(&self) -> sqlx::Error {
+        match timeout(REASON_TIME, self.pool.connect_options().connect()).await {
+            Ok(Err(error)) => error,
+            // It has just come.
+            Ok(Ok(connection)) => {
+                let _ = connection.close_hard().await;
+                sqlx::Error::PoolTimedOut
+            }
+            Err(_) => {
+                let why = format!("no answer in {:?}", CONNECTION_TIME + REASON_TIME);
+                sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why))
+            }
+        }
     }
 }
 

@@ -167,9 +167,16 @@ fn foo(name: &str) -> DynamicObject {
 /// An etcd that cannot be reached is waited for, and so is a database.
 #[tokio::test]
 async fn a_storage_that_cannot_be_reached_is_waited_for() {
-    for address in
-        ["etcd:http://127.0.0.1:1", "postgres://u@127.0.0.1:1/d", "mysql://u@127.0.0.1:1/d"]
-    {
+    for (address, why) in [
+        ("etcd:http://127.0.0.1:1", "http://127.0.0.1:1: Connection refused"),
+        ("postgres://u:secret@127.0.0.1:1/d", "127.0.0.1:1: Connection refused"),
+        ("mysql://u:secret@127.0.0.1:1/d", "127.0.0.1:1: Connection refused"),
+        ("etcd:http://nowhere.invalid:1", "http://nowhere.invalid:1: failed to lookup address"),
+        ("postgres://u:secret@nowhere.invalid/d", "nowhere.invalid:5432: failed to lookup address"),
+        ("mysql://u:secret@nowhere.invalid/d", "nowhere.invalid:3306: failed to lookup address"),
+        ("postgres://u@h/d?host=/nowhere", "/nowhere/.s.PGSQL.5432: No such file or directory"),
+        ("mysql://u@h/d?socket=/nowhere/s", "/nowhere/s: No such file or directory"),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let mut served = Served::start(folder.path(), &["--storage", address]);
         served.answers("/readyz", "[-]etcd failed: reason withheld").await;
@@ -182,12 +189,15 @@ async fn a_storage_that_cannot_be_reached_is_waited_for() {
         assert!(served.process.try_wait().unwrap().is_none(), "{address}: {}", served.log());
         let lines =
             ["etcd does not answer; it is asked again", "cannot be reached yet and is waited for"];
-        let says = |log: &str| lines.iter().any(|line| log.contains(line));
+        // One line has both: what the matter is, and that it is waited for.
+        let tells = |line: &str| lines.iter().any(|it| line.contains(it)) && line.contains(why);
+        let says = |log: &str| log.lines().any(tells);
         let begun = Instant::now();
         while !says(&served.log()) {
             assert!(begun.elapsed() < PATIENCE, "{address}: {}", served.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        assert!(!served.log().contains("secret"), "{address}: {}", served.log());
     }
 }
 

@@ -1,10 +1,11 @@
 //! Two servers on one storage with faults, while clients write to both and watch both: no
 //! acknowledged write is lost, watches go on without a gap, and what is refused can be tried again.
 //!
-//! Runs where etcd and PostgreSQL are found; says so where they are not.
+//! Runs where etcd, PostgreSQL and MariaDB are found; says so where they are not.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use database::Database;
 use etcd::Etcd;
 use futures::StreamExt;
 use kube::api::{
@@ -12,8 +13,6 @@ use kube::api::{
     WatchParams,
 };
 use kube::{Client, Config};
-use pintle::storage::Backend;
-use program::{Home, User, find, skipped};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,6 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
+#[path = "faults/database.rs"]
+mod database;
 #[allow(dead_code, reason = "the tests of the storage need more of it")]
 #[path = "../../../crates/etcd/tests/integration/etcd.rs"]
 mod etcd;
@@ -325,10 +326,24 @@ async fn two_servers_on_an_etcd_whose_members_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_on_a_database_that_goes_and_comes() {
-    let Some(mut postgres) = Postgres::new().await else { return };
+async fn two_servers_on_a_postgresql_that_goes_and_comes() {
+    if let Some(database) = Database::postgresql() {
+        goes_and_comes(database, "PostgreSQL").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_a_mariadb_that_goes_and_comes() {
+    if let Some(database) = Database::mariadb() {
+        goes_and_comes(database, "MariaDB").await;
+    }
+}
+
+async fn goes_and_comes(database: Database, name: &str) {
+    let mut database = database;
+    database.start().await;
     let folder = tempfile::tempdir().unwrap();
-    let address = postgres.address();
+    let address = database.address.clone();
     let flags = ["--storage", &address];
     let mut servers = Vec::new();
     for _ in 0..2 {
@@ -337,58 +352,12 @@ async fn two_servers_on_a_database_that_goes_and_comes() {
     let load = Load::start(servers).await;
     for _ in 0..2 {
         tokio::time::sleep(CALM).await;
-        postgres.home.end("-QUIT");
+        database.crash();
         tokio::time::sleep(CALM).await;
         assert!(!load.servers[0].is_ready().await, "a server without its database is not ready");
-        postgres.start().await;
+        database.start().await;
     }
-    load.finish("two servers on one PostgreSQL, which crashed twice").await;
-}
-
-struct Postgres {
-    home: Home,
-    server: std::path::PathBuf,
-}
-
-impl Postgres {
-    async fn new() -> Option<Self> {
-        let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-        let mut folders: Vec<_> = installed.map(|it| it.path().join("bin")).collect();
-        folders.sort();
-        folders.reverse();
-        let (Some(initdb), Some(server)) = (find("initdb", &folders), find("postgres", &folders))
-        else {
-            skipped("a server on PostgreSQL");
-            return None;
-        };
-        let home = Home::new(User::instead_of_root("postgres"));
-        home.run(&initdb, &["-D", "data", "-U", "hello", "-A", "trust", "-E", "UTF8", "-N"]);
-        let mut postgres = Self { home, server };
-        postgres.start().await;
-        Some(postgres)
-    }
-
-    async fn start(&mut self) {
-        let folder = self.home.folder.path().display().to_string();
-        // What was acknowledged is on the disk: this is a test of crashes.
-        let arguments = ["-D", "data", "-k", &folder, "-c", "listen_addresses="];
-        self.home.start(&self.server.clone(), &arguments);
-        let begun = Instant::now();
-        loop {
-            if let Ok(storage) = pintle_sql::Sql.open(&self.address()).await
-                && storage.current_revision().await.is_ok()
-            {
-                return;
-            }
-            assert!(begun.elapsed() < RECOVERY_TIME, "{}", self.home.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    fn address(&self) -> String {
-        let folder = self.home.folder.path().display();
-        format!("postgres://hello@localhost/postgres?host={folder}")
-    }
+    load.finish(&format!("two servers on one {name}, which crashed twice")).await;
 }
 
 /// A disk that is full: writes are refused, reads go on, and when there is room again everything that

@@ -246,6 +246,14 @@ pub(super) async fn clean(connection: &mut PgConnection) -> Result<bool, Error> 
     Ok(to == compacted)
 }
 
+/// The size of the tables with their indexes.
+pub(super) async fn size(connection: &mut PgConnection) -> Result<Option<u64>, Error> {
+    let size =
+        "SELECT PG_TOTAL_RELATION_SIZE('pintle_log') + PG_TOTAL_RELATION_SIZE('pintle_marks')";
+    let bytes: Option<i64> = query_scalar(size).fetch_one(connection).await?;
+    Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()))
+}
+
 async fn set_mark(
     connection: &mut PgConnection,
     name: &'static str,

@@ -15,6 +15,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) async fn check(program: &mut dyn Program) {
     refusals(program).await;
+    knows_its_size(program).await;
     two_servers(program).await;
     one_of_two_servers_wins(program).await;
     away_and_back(program).await;
@@ -40,6 +41,35 @@ async fn refusals(program: &mut dyn Program) {
     open(&address).await.create("/a", "one".into()).await.unwrap();
     program.execute(&address, "UPDATE pintle_marks SET value = 9 WHERE name = 'schema'").await;
     refused(&address, "it was written by a newer version of this program: its schema is 9").await;
+}
+
+/// What a storage says of its size follows what is in it.
+async fn knows_its_size(program: &mut dyn Program) {
+    const VALUES: u64 = 40;
+    const BYTES: usize = 100_000;
+    let address = program.database().await;
+    let server = open(&address).await;
+    let size = async || server.size().await.unwrap().expect("it knows its size");
+    let before = size().await;
+    assert!(before > 0 && before < 1 << 20, "{before} bytes for nothing");
+    for n in 0..VALUES {
+        // Nothing that a database could store as less.
+        let step = |x: &u64| Some(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        let noise = std::iter::successors(Some(n), step).map(|x| (x >> 56) as u8);
+        let value: Vec<u8> = noise.take(BYTES).collect();
+        server.create(&format!("/{n}"), value.into()).await.unwrap();
+    }
+    let least = before + VALUES * BYTES as u64 * 9 / 10;
+    let grown = async {
+        loop {
+            let now = size().await;
+            if now > least && now < 3 * least {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    timeout(SOON, grown).await.expect("the size follows what is written");
 }
 
 /// Writes to two servers at a time have one order, which every watch of both of them shows.
