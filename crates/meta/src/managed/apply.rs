@@ -137,12 +137,23 @@ fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), 
         return Err(ApplyError::BadRequest(message));
     }
     match &config["metadata"]["managedFields"] {
-        Value::Array(_) => {
+        Value::Array(entries) if entries.iter().all(is_entry) => {
             Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()))
         }
-        // What is no list at all is for the schema to refuse.
+        // What is no list of entries counts as none here, and is refused when it is read.
         _ => Ok(()),
     }
+}
+
+/// Whether a value can be an entry of managed fields.
+fn is_entry(value: &Value) -> bool {
+    let is_text = |name| matches!(value[name], Value::Null | Value::String(_));
+    let is_time = match &value["time"] {
+        Value::Null => true,
+        time => time.as_str().is_some_and(|time| time.parse::<Timestamp>().is_ok()),
+    };
+    let texts = ["manager", "operation", "apiVersion", "fieldsType", "subresource"];
+    value.is_object() && is_time && texts.into_iter().all(is_text)
 }
 
 /// Whether an object carries these entries already.

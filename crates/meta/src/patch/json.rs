@@ -4,6 +4,7 @@
 //! (`-1` adds behind the last item), `replace` and `copy` take a missing field of an object for
 //! `null`, a missing `value` is `null`, and the first token of a path need not be empty.
 
+use super::repeated::Repeated;
 use super::{Error, go_type};
 use crate::json::{MAX_DEPTH, Strict, in_document_order, parse, to_vec};
 use serde_json::{Map, Value};
@@ -22,13 +23,14 @@ const MAX_MEASUREMENTS: u32 = 100;
 pub struct JsonPatch {
     operations: Vec<Operation>,
     findings: Vec<String>,
+    repeated: Vec<Repeated>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Operation {
-    kind: String,
-    path: Option<String>,
-    from: Option<String>,
+pub(super) struct Operation {
+    pub(super) kind: String,
+    pub(super) path: Option<String>,
+    pub(super) from: Option<String>,
     value: Option<Value>,
 }
 
@@ -66,7 +68,8 @@ impl JsonPatch {
         }
         let findings = in_document_order(body, &unknown, &parsed.duplicates);
         let findings = findings.iter().map(strict_text).collect();
-        Ok(Self { operations, findings })
+        let repeated = parsed.duplicates.iter().filter_map(|path| Repeated::of_path(path));
+        Ok(Self { operations, findings, repeated: repeated.collect() })
     }
 
     /// What `fieldValidation` has to say of the patch itself, in the order of the document:
@@ -74,6 +77,13 @@ impl JsonPatch {
     #[must_use]
     pub fn findings(&self) -> &[String] {
         &self.findings
+    }
+
+    /// What there is to say of the patched document besides: a field that a value of the patch has
+    /// twice is there twice.
+    #[must_use]
+    pub fn repeated(&self, patched: &Value) -> Vec<Strict> {
+        self.repeated.iter().filter_map(|field| field.found(&self.operations, patched)).collect()
     }
 
     /// Applies all operations in their order.
@@ -315,7 +325,7 @@ fn existing_index(token: &str, length: usize) -> Result<usize, Error> {
 }
 
 /// A reference token without the escapes of RFC 6901.
-fn unescaped(token: &str) -> String {
+pub(super) fn unescaped(token: &str) -> String {
     if token.contains('~') { token.replace("~1", "/").replace("~0", "~") } else { token.to_owned() }
 }
 

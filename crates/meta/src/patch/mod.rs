@@ -10,6 +10,7 @@ mod json;
 mod lists;
 mod merge;
 mod remainder;
+mod repeated;
 mod strategic;
 
 #[cfg(test)]

@@ -68,19 +68,24 @@ fn of_list(patch: &mut [Value], current: &[Value], of: Option<Type<'_>>) {
     }
 }
 
-/// A value that is new to the object loses its `null` fields, and objects that are there to be
-/// deleted, unless it is one itself.
+/// A value that is new to the object loses its `null` fields, and what is below it of objects that are
+/// there to be deleted.
 fn new(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, value| !value.is_null());
             fields.values_mut().for_each(new);
             if !fields.contains_key(DIRECTIVE) {
-                let deletes = |value: &Value| value.get(DIRECTIVE).is_some();
-                fields.retain(|_, value| !deletes(value));
+                fields.retain(|_, value| !is_directive(value));
+                let lists = fields.values_mut().filter_map(Value::as_array_mut);
+                lists.for_each(|items| items.retain(|item| !is_directive(item)));
             }
         }
         Value::Array(items) => items.iter_mut().for_each(new),
         _ => {}
     }
+}
+
+fn is_directive(value: &Value) -> bool {
+    value.get(DIRECTIVE).is_some()
 }

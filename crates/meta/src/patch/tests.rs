@@ -150,6 +150,27 @@ fn findings_of_strict_decoding_name_the_operation() {
 }
 
 #[test]
+fn a_field_that_a_value_has_twice_is_there_twice_until_it_is_touched() {
+    let check = |later: &str, expected: &[&str]| {
+        let first = r#"{"op":"add","path":"/a~1b/-","value":{"c":{"d":1,"d":2}}}"#;
+        let patch = JsonPatch::decode(format!("[{first}{later}]").as_bytes()).expect("a patch");
+        let patched = patch.apply(json!({"a/b": [0], "e": 1})).expect("a document");
+        let found: Vec<_> = patch.repeated(&patched).iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected, "{later}");
+    };
+    let found = [r#"duplicate field "a/b[1].c.d""#];
+    check("", &found);
+    check(r#",{"op":"add","path":"/e","value":2}"#, &found);
+    check(r#",{"op":"remove","path":"/a~1b"}"#, &[]);
+    check(r#",{"op":"copy","from":"/a~1b/-1","path":"/f"}"#, &found);
+    check(r#",{"op":"test","path":"","value":{"a/b":[0,{"c":{"d":2}}],"e":1}}"#, &[]);
+    let patch = JsonPatch::decode(
+        br#"[{"op":"add","path":"/a","value":{"b":1,"b":2}},{"op":"remove","path":"/a/b"}]"#,
+    );
+    assert_eq!(patch.expect("a patch").repeated(&json!({"a": {}})), []);
+}
+
+#[test]
 fn copies_are_limited_in_their_sum() {
     let object = json!({"a": "x".repeat(1024 * 1024)});
     let copies = |count: usize| -> Value {
@@ -406,6 +427,8 @@ mod strategic {
         };
         check(json!({"$patch": "replace", "a": null}), json!({"a": null}));
         check(json!({"$patch": "delete"}), json!({"$patch": "delete"}));
+        let new = json!({"new": {"list": [{"$patch": "replace"}, {"name": "b", "c": null}], "d": {"$patch": "delete"}}});
+        check(new, json!({"new": {"list": [{"name": "b"}]}}));
         check(json!({"map": {"$retainKeys": ["b"], "b": 1}}), json!({"map": {"b": 1}}));
         check(json!({"$setElementOrder/set": ["b"], "set": ["b"]}), json!({}));
         check(

@@ -4,7 +4,7 @@
 
 use super::body::{self, Expected};
 use super::replace::{Update, replace};
-use super::{Context, create, fields, patch, update};
+use super::{Context, fields, patch, update};
 use crate::cache::Entry;
 use crate::part::Part;
 use crate::registry::Subresource;
@@ -63,8 +63,7 @@ pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
             let value = fields::apply_body(cx, part, &live, &config.value, manager, force)?;
             report(cx, config, options)?;
             let mut object = read_back(cx, update::expected(part), value, options)?;
-            create::own_namespace(cx, object.meta_mut())?;
-            update::check_name(cx, object.as_ref())?;
+            update::check_place(cx, object.as_mut())?;
             update::with_part(cx, part, Some((old, entry)), object.as_ref())
         }),
     };
@@ -175,8 +174,7 @@ fn applied(
         );
         return Err(Status::conflict(&cx.group_resource(), &cx.request.name, why));
     }
-    create::own_namespace(cx, object.meta_mut())?;
-    update::check_name(cx, object.as_ref())?;
+    update::check_place(cx, object.as_mut())?;
     object.meta_mut().managed_fields = Some(owners).filter(|owners| !owners.is_empty());
     Ok(object)
 }

@@ -9,7 +9,7 @@ use pintle_meta::json::{self, Parsed, Strict};
 use pintle_meta::options::FieldValidation;
 use pintle_meta::protobuf::{self, LazyCodec, envelope, known};
 use pintle_meta::schema::Rules;
-use pintle_meta::{Object, Status, yaml};
+use pintle_meta::{Object, Status, VersionInfo, yaml};
 use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
@@ -126,14 +126,22 @@ fn look_through(
         return Ok(());
     }
     let sent = parsed.value["apiVersion"].as_str().unwrap_or_default();
-    let Some(version) = cx.resource.kind.versions.iter().find(|v| v.api_version == sent) else {
-        return Ok(());
-    };
+    let Some(version) = other_version(cx, expected, sent) else { return Ok(()) };
     let rules = version.rules.as_deref();
     let sent =
         Expected { api_version: &version.api_version, decode: version.decode, rules, ..expected };
     let Decoded { unknown, .. } = (sent.decode)(parsed.value).map_err(|e| sent.cannot(e))?;
     report(cx, sent, &find(&unknown, &parsed.duplicates), validation)
+}
+
+/// Another version of the object that the body must be; parts and actions have none.
+fn other_version<'a>(
+    cx: &'a Context,
+    expected: Expected<'_>,
+    api_version: &str,
+) -> Option<&'a VersionInfo> {
+    let kind = Some(&cx.resource.kind).filter(|kind| kind.kind == expected.kind)?;
+    kind.versions.iter().find(|version| version.api_version == api_version)
 }
 
 /// Does about unknown and repeated fields what the client has asked for.
@@ -368,8 +376,7 @@ fn check_kind(cx: &Context, expected: Expected<'_>, value: &Value) -> Result<(),
              GroupVersion string: {api_version} ({start})"
         )));
     }
-    let known = cx.resource.kind.versions.iter().any(|v| v.api_version == api_version);
-    if kind == expected.kind && known {
+    if kind == expected.kind && other_version(cx, expected, api_version).is_some() {
         return Err(Status::bad_request(format!(
             "the API version in the data ({api_version}) does not match the expected API version \
              ({})",

@@ -38,7 +38,9 @@ pub(super) async fn finish(
     let given = object.name().to_owned();
     let attributes = cx.attributes(Operation::Create, &given, None);
     cx.plugins.mutate(&attributes, object.as_mut()).await?;
+    own_admitted_owners(cx, object.meta_mut());
     own_metadata(cx, object.meta_mut());
+    own_namespace(cx, object.meta_mut())?;
     if let Some(status) = cx.resource.status.filter(|status| !status.main_may_write) {
         (status.clear)(object.as_mut());
     }
@@ -123,8 +125,17 @@ pub(super) fn own_namespace(cx: &Context, meta: &mut ObjectMeta) -> Result<(), S
     Ok(())
 }
 
-/// Takes out owners that are there twice, and says so: a patch is looked at when all is done.
+/// Takes out owners that are there twice, and says so: of what a client has sent.
 pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
+    dedup_owners(cx, meta, "");
+}
+
+/// The same of what admission plugins, or a patch, have made of it.
+pub(super) fn own_admitted_owners(cx: &Context, meta: &mut ObjectMeta) {
+    dedup_owners(cx, meta, " after mutating admission happens");
+}
+
+fn dedup_owners(cx: &Context, meta: &mut ObjectMeta, when: &str) {
     let Some(owners) = &mut meta.owner_references else { return };
     let mut kept: Vec<OwnerReference> = Vec::with_capacity(owners.len());
     let mut twice = Vec::new();
@@ -137,10 +148,6 @@ pub(super) fn own_owners(cx: &Context, meta: &mut ObjectMeta) {
     }
     *owners = kept;
     if !twice.is_empty() {
-        let when = match cx.request.verb {
-            "patch" => " after mutating admission happens",
-            _ => "",
-        };
         cx.warn(format!(
             ".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner \
              references in 1.20+, and may reject such requests as early as 1.24; please fix your \
@@ -159,9 +166,10 @@ pub(super) fn wipe_metadata(meta: &mut ObjectMeta) {
     meta.uid = None;
 }
 
-/// Sets what a client cannot set.
+/// Sets what a client cannot set. What it has said of a deletion stays where it was not taken out
+/// before: as in Kubernetes, an apply may make an object that is about to go.
 fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
-    wipe_metadata(meta);
+    meta.self_link = None;
     meta.uid = Some(names::uid());
     meta.creation_timestamp = Some(Time(names::whole_second(cx.request.time)));
     if cx.resource.kind.counts_generation {

@@ -80,6 +80,8 @@ async fn finish(
     let attributes = cx.attributes(Operation::Create, &name, None);
     cx.plugins.mutate(&attributes, object.as_mut()).await?;
     let meta = object.meta_mut();
+    create::own_admitted_owners(cx, meta);
+    create::own_namespace(cx, meta)?;
     if let (true, Some(base)) = (meta.name.is_none(), meta.generate_name.as_deref()) {
         meta.name = Some(names::generate(base)).filter(|_| !base.is_empty());
     }

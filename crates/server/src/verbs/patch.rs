@@ -2,7 +2,7 @@
 
 use super::body::Expected;
 use super::replace::{Update, replace};
-use super::{Context, apply, create, fields, update};
+use super::{Context, apply, fields, update};
 use crate::cache::Entry;
 use crate::negotiate::is_patch;
 use crate::part::Part;
@@ -264,6 +264,19 @@ fn go_integer(name: &str) -> &'static str {
     if name == "i32" { "int32" } else { "int64" }
 }
 
+/// Fields that are there twice, without those of which the type knows nothing.
+fn known(repeated: Vec<Strict>, unknown: &[Strict]) -> impl Iterator<Item = Strict> {
+    let is_in = |path: &str, of: &str| {
+        path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    repeated.into_iter().filter(move |field| {
+        !unknown.iter().any(|other| match (field, other) {
+            (Strict::Duplicate(path), Strict::Unknown(of)) => is_in(path, of),
+            _ => false,
+        })
+    })
+}
+
 /// Applies a patch to a document, and reads the result as an object again.
 fn patched(
     cx: &Context,
@@ -290,11 +303,16 @@ fn patched(
             versionless(cx, &value, validation).unwrap_or_else(|why| unreadable(&shown, why))
         );
     }
+    let repeated = match patch {
+        Patch::Json(patch) => patch.repeated(&value),
+        Patch::Merge(_) | Patch::Strategic(_) => Vec::new(),
+    };
     let expected = made_as(cx, patch, expected, &value).map_err(refused)?;
     let Decoded { mut object, unknown } = expected.read(value, |why| refused(go_problem(&why)))?;
     let mut found = patch.findings().to_vec();
     let unknown = json::in_document_order(&[], &unknown, &[]);
     found.extend(unknown.iter().map(ToString::to_string));
+    found.extend(known(repeated, &unknown).map(|field| field.to_string()));
     match validation {
         FieldValidation::Strict if !found.is_empty() => {
             return Err(refused(format!("strict decoding error: {}", found.join(", "))));
@@ -302,7 +320,6 @@ fn patched(
         FieldValidation::Strict | FieldValidation::Ignore => {}
         FieldValidation::Warn => found.into_iter().for_each(|text| cx.warn(text)),
     }
-    create::own_namespace(cx, object.meta_mut())?;
-    update::check_name(cx, object.as_ref())?;
+    update::check_place(cx, object.as_mut())?;
     Ok(object)
 }

@@ -110,7 +110,7 @@ async fn attempt(
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
     fields::keep_times(store, key, new.as_mut(), old.as_ref(), entry)?;
-    write(store, update, key, new.as_ref(), entry).await
+    write(store, update, key, (new.as_ref(), old.as_ref()), entry).await
 }
 
 /// The new object, with what a client cannot change as it was.
@@ -121,13 +121,14 @@ pub(super) async fn changed(
     (old, entry): (&dyn Object, &Entry),
 ) -> Result<Box<dyn Object>, Status> {
     let mut new = (update.make)(Some((old, entry)))?;
-    create::own_namespace(cx, new.meta_mut())?;
-    check_preconditions(cx, new.meta(), old, entry)?;
+    check_uid(cx, new.meta(), old.uid())?;
     if let Some(manager) = &update.manager {
         fields::track(cx, Some((old, entry)), new.as_mut(), manager)?;
     }
     cx.plugins.mutate(attributes, new.as_mut()).await?;
-    create::own_owners(cx, new.meta_mut());
+    create::own_admitted_owners(cx, new.meta_mut());
+    check_version(cx, new.meta(), entry)?;
+    create::own_namespace(cx, new.meta_mut())?;
     keep_metadata(new.meta_mut(), old.meta());
     keep_parts(cx, update, &mut new, old);
     Ok(new)
@@ -136,13 +137,12 @@ pub(super) async fn changed(
 /// The object that an update makes where there is none.
 pub(super) fn created(cx: &Context, update: &Update<'_>) -> Result<Box<dyn Object>, Status> {
     let mut object = (update.make)(None)?;
-    create::own_namespace(cx, object.meta_mut())?;
+    check_uid(cx, object.meta(), "")?;
     let version = object.meta_mut().resource_version.take();
     parse_resource_version(version.as_deref().unwrap_or_default())?;
     if let Some(manager) = &update.manager {
         fields::track(cx, None, object.as_mut(), manager)?;
     }
-    create::own_owners(cx, object.meta_mut());
     Ok(object)
 }
 
@@ -161,24 +161,25 @@ async fn create(
     create::finish(cx, store, object, update.dry_run).await.map(Outcome::Written)
 }
 
-/// The UID and the resource version in a body must be those that are stored.
-fn check_preconditions(
-    cx: &Context,
-    new: &ObjectMeta,
-    old: &dyn Object,
-    entry: &Entry,
-) -> Result<(), Status> {
-    let on = cx.group_resource();
-    let name = &cx.request.name;
-    // The UID of a patch is part of what it changes, and refused as such.
+/// The UID in the body of a PUT must be that of the stored object, which is none where there is none.
+/// That of a patch is part of what it changes, and refused as such.
+fn check_uid(cx: &Context, new: &ObjectMeta, stored: &str) -> Result<(), Status> {
     let given = new.uid.as_deref().filter(|_| cx.request.verb == "update");
-    if let Some(uid) = given.filter(|uid| !uid.is_empty() && *uid != old.uid()) {
-        let stored = old.uid();
-        let why = format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
-        );
-        return Err(Status::conflict(&on, name, why));
+    match given {
+        Some(uid) if !uid.is_empty() && uid != stored => {
+            let why = format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {stored}"
+            );
+            Err(Status::conflict(&cx.group_resource(), &cx.request.name, why))
+        }
+        _ => Ok(()),
     }
+}
+
+/// The resource version that a client has sent must be that of the stored object. Admission comes
+/// before: whom a plugin refuses is not told what has become of the object.
+fn check_version(cx: &Context, new: &ObjectMeta, entry: &Entry) -> Result<(), Status> {
+    let (on, name) = (cx.group_resource(), &cx.request.name);
     match parse_resource_version(new.resource_version.as_deref().unwrap_or_default())? {
         // Not every author keeps versions.
         _ if entry.revision == 0 => Ok(()),
@@ -264,16 +265,18 @@ async fn write(
     store: &Store,
     update: &Update<'_>,
     key: &str,
-    new: &dyn Object,
+    (new, old): (&dyn Object, &dyn Object),
     entry: &Entry,
 ) -> Result<Outcome, Status> {
     let unchanged = store.written(key, new, entry.revision)?;
     let done = |entry| Outcome::Written(Reply::Object { code: 200, entry });
+    let released = is_released(new.meta(), old.meta());
     // The same bytes at the same revision: there is nothing to write, and nobody is told.
-    if update.dry_run || (unchanged.bytes() == entry.bytes() && !store.is_stale(key).await?) {
+    let is_same = !released && unchanged.bytes() == entry.bytes();
+    if update.dry_run || (is_same && !store.is_stale(key).await?) {
         return Ok(Outcome::Unwritten(Reply::Object { code: 200, entry: unchanged }));
     }
-    if is_released(new.meta()) {
+    if released {
         return Ok(match store.delete(key, entry.revision).await {
             Ok(true) => done(unchanged),
             Ok(false) => Outcome::Overtaken,
@@ -287,8 +290,8 @@ async fn write(
 }
 
 /// Whether an object that is being deleted has nothing left to wait for.
-fn is_released(meta: &ObjectMeta) -> bool {
-    meta.deletion_timestamp.is_some()
-        && meta.finalizers.as_ref().is_none_or(Vec::is_empty)
-        && meta.deletion_grace_period_seconds.unwrap_or_default() == 0
+fn is_released(new: &ObjectMeta, old: &ObjectMeta) -> bool {
+    old.deletion_timestamp.is_some()
+        && new.finalizers.as_ref().is_none_or(Vec::is_empty)
+        && old.deletion_grace_period_seconds.unwrap_or_default() == 0
 }

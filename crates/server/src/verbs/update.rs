@@ -16,9 +16,7 @@ use serde_json::Value;
 pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
     let mut object = body::object(cx, Expected::object(cx), options.field_validation)?;
-    check_name(cx, object.as_ref())?;
-    // What a client sends is looked at before the object is looked for, and once more after it.
-    create::own_namespace(cx, object.meta_mut())?;
+    check_place(cx, object.as_mut())?;
     create::own_owners(cx, object.meta_mut());
     let update = Update {
         on,
@@ -35,8 +33,7 @@ pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
     let options = UpdateOptions::from_query(&cx.query)?;
     let expected = expected(part);
     let mut body = body::object(cx, expected, options.field_validation)?;
-    check_name(cx, body.as_ref())?;
-    create::own_namespace(cx, body.meta_mut())?;
+    check_place(cx, body.as_mut())?;
     let update = Update {
         on: Some(Subresource::Part(part)),
         dry_run: options.dry_run,
@@ -110,8 +107,10 @@ pub(super) fn nameless(cx: &Context) -> Status {
     ))
 }
 
-/// The name in the body must be that of the path.
-pub(super) fn check_name(cx: &Context, object: &dyn Object) -> Result<(), Status> {
+/// Refuses what a client has sent to another place than it belongs to; of what is wrong with both,
+/// the namespace comes first.
+pub(super) fn check_place(cx: &Context, object: &mut dyn Object) -> Result<(), Status> {
+    create::own_namespace(cx, object.meta_mut())?;
     let path = &cx.request.name;
     match object.name() {
         "" => Err(nameless(cx)),

@@ -35,3 +35,4 @@ mod status;
 mod storage;
 mod versions;
 mod watch;
+mod writes;

@@ -328,8 +328,28 @@ fn what_is_refused() {
         refused(json!({"apiVersion": "v1", "kind": "Foo"})),
         "invalid object type: /v1, Kind=Foo"
     );
-    let with = json!({"metadata": {"managedFields": []}});
-    assert_eq!(refused(full(V2, &with)), "metadata.managedFields must be nil");
+    let refused_with = |entries: Value| {
+        let config = full(V2, &json!({"metadata": {"managedFields": entries}}));
+        let manager = Manager {
+            name: "one".to_owned(),
+            operation: Operation::Apply,
+            api_version: V2.to_owned(),
+            subresource: String::new(),
+        };
+        let kinds = super::fixture::Kinds::default();
+        let applied = apply(&kinds, None, &config, &manager, false, jiff::Timestamp::UNIX_EPOCH);
+        applied.err().map(|error| Status::from(error).message)
+    };
+    let nil = Some("metadata.managedFields must be nil".to_owned());
+    for entries in
+        [json!([]), json!([{}]), json!([{"time": null}]), json!([{"time": "2024-01-01T00:00:00Z"}])]
+    {
+        assert_eq!(refused_with(entries.clone()), nil, "{entries}");
+    }
+    // What cannot be an entry counts as none, and is found when the object is read.
+    for entries in [json!([{"time": "yesterday"}]), json!([{"manager": 1}]), json!([{}, "x"])] {
+        assert_ne!(refused_with(entries.clone()), nil, "{entries}");
+    }
 }
 
 #[test]
