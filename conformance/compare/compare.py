@@ -28,6 +28,7 @@ import cases
 import generate
 from normal import Normal, Row, difference, is_loose, parse, wordless
 from servers import LAST_NAME, Pair
+import writes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMESPACE = "@ns@"
@@ -41,6 +42,9 @@ WATCH = re.compile(r"[?&]watch=(1|t|T|true|TRUE|True)?(&|$)|/watch/")
 WATCHES_AT_ONCE = 24
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 ROWS_SHOWN = 8
+# A line says how far it is, so often; a sequence that takes longer than this is named.
+PROGRESS_SECONDS = 15
+SLOW_SECONDS = 120
 
 
 class Deliberate:
@@ -238,8 +242,26 @@ class Report:
         self.keep, self.lock = keep, threading.Lock()
         self.kinds = collections.Counter()
         self.passed = self.failed = self.steps = 0
+        self.running = {}
 
     def add(self, comparison, name, steps, shrink):
+        with self.lock:
+            self.running[name] = time.monotonic()
+        try:
+            self.compare(comparison, name, steps, shrink)
+        finally:
+            del self.running[name]
+
+    def progress(self, stop):
+        """Says how far it is, until it is to stop."""
+        since = time.monotonic()
+        while not stop.wait(PROGRESS_SECONDS):
+            now = time.monotonic()
+            slow = [f"{name} for {now - at:.0f} s" for name, at in list(self.running.items()) if now - at > SLOW_SECONDS]
+            print(f"after {now - since:.0f} s: {self.passed} sequences agree, {self.failed} differ, {self.steps} steps"
+                  + (", still at " + ", ".join(slow) if slow else ""), file=sys.stderr, flush=True)
+
+    def compare(self, comparison, name, steps, shrink):
         found = comparison.run(steps)
         with self.lock:
             self.steps += len(steps)
@@ -320,11 +342,12 @@ def main():
     if options.scenarios:
         sequences = scenarios(options.scenarios, options.only)
     elif options.cases:
-        sequences = cases.scenarios(options.only)
+        sequences = cases.scenarios(options.only, cases.AREAS + writes.AREAS)
     else:
-        print(f"seed {options.seed}")
+        print(f"seed {options.seed}", flush=True)
         sequences = random_sequences(options.random, options.seed, options.only)
-    lock = threading.Lock()
+    lock, done = threading.Lock(), threading.Event()
+    threading.Thread(target=report.progress, args=(done,), daemon=True).start()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         jobs = [pool.submit(work, options, sequences, lock, deliberate, report, stop)
                 for _ in range(options.jobs)]
@@ -335,6 +358,7 @@ def main():
             stop.set()
             raise
         finally:
+            done.set()
             report.end()
     sys.exit(1 if report.failed else 0)
 

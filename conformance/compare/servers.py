@@ -1,4 +1,5 @@
 """The two servers that are compared: started fresh, and ended by their own process ids."""
+import contextlib
 import gzip
 import http.client
 import json
@@ -9,12 +10,14 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 
 import wire
 from normal import KEPT_HEADERS
 
 READY_SECONDS = 60
+# To the end of an answer, however it trickles: the Go server takes 34 s at most for what is no watch.
 ANSWER_SECONDS = 40
 END_SECONDS = 10
 SETTLE_SECONDS = 0.02
@@ -96,9 +99,10 @@ class Server:
             if fresh:
                 self.connection = self.connect()
             try:
-                self.connection.request(step["method"], step["path"], body, headers)
-                response = self.connection.getresponse()
-                raw = response.read()
+                with Limit(self.connection):
+                    self.connection.request(step["method"], step["path"], body, headers)
+                    response = self.connection.getresponse()
+                    raw = response.read()
                 break
             except (OSError, http.client.HTTPException) as error:
                 self.close()
@@ -146,12 +150,38 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Limit:
+    """Cuts a connection on which an answer takes too long: a timeout of a socket is for each read of it alone."""
+
+    def __init__(self, connection):
+        if connection.sock is None:
+            connection.connect()
+        # The answer takes the socket over where the server is to close it.
+        self.socket, self.over = connection.sock, False
+        self.timer = threading.Timer(ANSWER_SECONDS, self.cut)
+        self.timer.daemon = True
+
+    def cut(self):
+        self.over = True
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self):
+        self.timer.start()
+
+    def __exit__(self, *_):
+        self.timer.cancel()
+        if self.over:
+            raise TimeoutError(f"no whole answer after {ANSWER_SECONDS} s")
+
+
 class Follower:
     """A watch that is open."""
 
     def __init__(self, connection, step):
         self.connection, self.failed = connection, None
         try:
+            self.limit = Limit(connection)
             connection.request("GET", step["path"], None, step.get("headers") or {})
             self.response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
@@ -163,11 +193,12 @@ class Follower:
             return self.failed, {}, b""
         raw, last = b"", LAST_NAME.encode()
         try:
-            while last not in raw:
-                more = self.response.read1(READ_BYTES)
-                if not more:
-                    break
-                raw += more
+            with self.limit:
+                while last not in raw:
+                    more = self.response.read1(READ_BYTES)
+                    if not more:
+                        break
+                    raw += more
         except (OSError, http.client.HTTPException) as error:
             raw += type(error).__name__.encode()
         self.connection.close()
