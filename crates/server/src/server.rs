@@ -4,7 +4,7 @@ use crate::admission::{Admission, Namespaces, Plugins};
 use crate::at_rest::AtRest;
 use crate::authn::{self, Authenticator};
 use crate::authz::{self, AccessReviews, Authorizer, Bootstrap};
-use crate::cache::Cache;
+use crate::cache::{Budget, Cache};
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::cors::Cors;
@@ -216,7 +216,8 @@ impl Server {
     fn assemble(self, options: &Options, started: Started) -> (Shared, Tasks) {
         let storages = started.storages;
         let root = options.etcd.root();
-        let place = Place::of(options, &storages, &root, started.at_rest.as_deref());
+        let budget = Budget::new(options.stored.watch_caches_history_bytes);
+        let place = Place::of(options, &storages, &root, started.at_rest.as_deref(), &budget);
         let mut resources: Vec<Arc<Resource>> =
             self.kinds.into_iter().map(|kind| kind.into_resource(place)).map(Arc::new).collect();
         let modes = options.authorization_modes(started.cluster.is_some());

@@ -52,6 +52,7 @@ pub(crate) struct Place<'a> {
     pub media: StorageMediaType,
     pub at_rest: Option<&'a AtRest>,
     pub cache: cache::Settings,
+    pub budget: &'a Arc<cache::Budget>,
 }
 
 impl<'a> Place<'a> {
@@ -61,6 +62,7 @@ impl<'a> Place<'a> {
         opened: &'a Opened,
         root: &'a str,
         at_rest: Option<&'a AtRest>,
+        budget: &'a Arc<cache::Budget>,
     ) -> Self {
         let cache = cache::Settings {
             history_bytes: options.stored.watch_cache_history_bytes,
@@ -68,7 +70,8 @@ impl<'a> Place<'a> {
             counted: !options.etcd.count_metric_poll_period.is_zero(),
         };
         let (storage, overrides) = (&opened.main, &opened.overrides[..]);
-        Self { storage, overrides, root, media: options.stored.media_type, at_rest, cache }
+        let media = options.stored.media_type;
+        Self { storage, overrides, root, media, at_rest, cache, budget }
     }
 
     fn storage_of(&self, resource: &GroupResource) -> &Arc<dyn Storage> {
@@ -81,7 +84,7 @@ impl Store {
     /// A store below the root of a place, for example `/registry`; the kind's group follows, unless
     /// the root ends in it. `idle` is for a cache that is not always there.
     pub(crate) fn new(kind: Arc<KindInfo>, place: Place<'_>, idle: Option<Duration>) -> Self {
-        let Place { root, media, at_rest, .. } = place;
+        let Place { root, media, at_rest, budget, .. } = place;
         let within = root.rsplit('/').next().is_some_and(|last| last == kind.group);
         let group = if within { "" } else { &kind.group };
         let prefix = format!("{root}/{group}/{}/", kind.plural).replace("//", "/");
@@ -93,7 +96,8 @@ impl Store {
             None => storage,
         };
         let settings = cache::Settings { idle, ..place.cache };
-        let cache = Cache::new(Arc::clone(&kind), Arc::clone(&storage), prefix.clone(), settings);
+        let (of, from) = (Arc::clone(&kind), Arc::clone(&storage));
+        let cache = Cache::new(of, from, prefix.clone(), settings, budget);
         Self { kind, resource, storage, cache, prefix, media, sealed }
     }
 

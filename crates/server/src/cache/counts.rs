@@ -183,6 +183,7 @@ const NUMBERS: &[(&str, &str, &str, Value)] = &[
 /// Writes what all caches count.
 pub(crate) fn write(out: &mut String, caches: &[Arc<Cache>]) {
     objects(out, caches);
+    budget(out, caches);
     for (name, sort, help, value) in NUMBERS {
         head(out, name, sort, help);
         for cache in caches {
@@ -211,6 +212,20 @@ pub(crate) fn write(out: &mut String, caches: &[Arc<Cache>]) {
         }
     }
     waits(out, caches);
+}
+
+/// What the histories of all caches hold together.
+fn budget(out: &mut String, caches: &[Arc<Cache>]) {
+    let Some(cache) = caches.first() else { return };
+    let (bytes, limit) = cache.budget.held();
+    let help = "The size of the earlier states that all watch caches remember.";
+    for (name, help, value) in [
+        ("pintle_watch_caches_history_bytes", help, bytes),
+        ("pintle_watch_caches_history_limit_bytes", "At most so much of them is kept.", limit),
+    ] {
+        head(out, name, "gauge", help);
+        line(out, name, &[], value);
+    }
 }
 
 /// How many objects there are, under the name of today and the one of before; of a cache that is not

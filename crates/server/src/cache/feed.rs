@@ -116,7 +116,7 @@ impl Cache {
             tree,
             broken,
             bytes,
-            history: History::new(range.revision, self.settings.history_bytes),
+            history: History::new(range.revision, self.settings.history_bytes, &self.budget),
             revision: range.revision,
             generation: 0,
         };
@@ -206,9 +206,16 @@ impl Cache {
     }
 
     async fn drain(&self, watch: &mut dyn Watch, after: &mut Revision) -> Error {
+        let mut exceeded = self.budget.subscribe();
+        // It may have been while this task was not here to hear of it.
+        exceeded.mark_changed();
         loop {
             let events = tokio::select! {
                 events = watch.next() => events,
+                Ok(()) = exceeded.changed() => {
+                    self.shorten();
+                    continue;
+                }
                 () = self.reload_wanted.notified() => return Error::Future { current: *after },
                 () = self.progress_wanted.notified() => match watch.request_progress().await {
                     Ok(()) => continue,
@@ -222,6 +229,18 @@ impl Cache {
                 }
                 Err(error) => return error,
             }
+        }
+    }
+
+    /// Gives back what the history holds beyond its share.
+    fn shorten(&self) {
+        let mut state = self.write();
+        let forgotten = state.history.shorten();
+        state.forget(&forgotten);
+        drop(state);
+        // Watchers that have not seen all of it are told now, and not at the next change.
+        if !forgotten.is_empty() {
+            self.changed.send_replace(());
         }
     }
 

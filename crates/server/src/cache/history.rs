@@ -1,5 +1,6 @@
 //! The recent changes of a cache, for watches that start in the past and for reads of the past.
 
+use super::budget::{Budget, Part};
 use super::entry::Entry;
 use pintle_meta::KindInfo;
 use pintle_storage::Revision;
@@ -37,20 +38,21 @@ pub(crate) struct History {
     /// The number of the first change that is remembered, counted from the start of the cache.
     first: u64,
     floor: Revision,
-    bytes: usize,
+    /// The bytes of states that are no longer current.
+    held: Part,
     /// At most so many bytes of states that are no longer current are remembered.
     bytes_max: usize,
 }
 
 impl History {
     /// Nothing remembered yet; everything up to `floor` is in the tree.
-    pub(super) fn new(floor: Revision, bytes_max: usize) -> Self {
-        Self { changes: VecDeque::new(), first: 0, floor, bytes: 0, bytes_max }
+    pub(super) fn new(floor: Revision, bytes_max: usize, budget: &Arc<Budget>) -> Self {
+        Self { changes: VecDeque::new(), first: 0, floor, held: Part::of(budget), bytes_max }
     }
 
     /// How many changes are remembered, and what they hold that nobody else does.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.changes.len(), self.bytes)
+        (self.changes.len(), self.held.bytes())
     }
 
     /// The oldest revision that can be read, and that a watch can start after.
@@ -60,14 +62,23 @@ impl History {
 
     /// Adds the newest change, and returns the oldest ones that have no room any more.
     pub(super) fn push(&mut self, change: Arc<Change>) -> Vec<Arc<Change>> {
-        self.bytes += change.cost();
+        self.held.grow(change.cost());
         self.changes.push_back(change);
+        let forgotten = self.shorten();
+        self.held.budget().settle();
+        forgotten
+    }
+
+    /// Takes out the oldest changes for which there is no room any more.
+    pub(super) fn shorten(&mut self) -> Vec<Arc<Change>> {
         let mut forgotten = Vec::new();
-        while self.changes.len() > HISTORY_EVENTS_MAX || self.bytes > self.bytes_max {
+        while self.changes.len() > HISTORY_EVENTS_MAX
+            || self.held.bytes() > self.bytes_max.min(self.held.budget().allowance())
+        {
             let Some(change) = self.changes.pop_front() else { break };
             self.first += 1;
             self.floor = change.new.revision;
-            self.bytes -= change.cost();
+            self.held.shrink(change.cost());
             forgotten.push(change);
         }
         forgotten
@@ -76,7 +87,7 @@ impl History {
     /// Forgets everything: `floor` is all that is known now.
     pub(super) fn clear(&mut self, floor: Revision) -> Vec<Arc<Change>> {
         self.first += self.changes.len() as u64;
-        self.bytes = 0;
+        self.held.shrink(self.held.bytes());
         self.floor = floor;
         self.changes.drain(..).collect()
     }

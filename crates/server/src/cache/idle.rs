@@ -78,7 +78,7 @@ impl Cache {
             if self.changed.receiver_count() > 0 {
                 return false;
             }
-            let empty = State::empty(self.settings, state.generation + 1);
+            let empty = State::empty(self.settings, &self.budget, state.generation + 1);
             self.reached.send_replace(0);
             std::mem::replace(&mut *state, empty)
         };

@@ -7,6 +7,7 @@
 //! of resource versions.
 
 mod broken;
+mod budget;
 mod counts;
 mod entry;
 mod feed;
@@ -39,6 +40,7 @@ use tokio::time::timeout;
 use tree::Tree;
 
 pub(crate) use broken::Broken;
+pub(crate) use budget::Budget;
 pub(crate) use counts::write as write_metrics;
 pub(crate) use entry::{Corrupt, Entry, Key};
 pub(crate) use history::Change;
@@ -78,6 +80,8 @@ pub(crate) struct Cache {
     reload_wanted: Notify,
     question: Question,
     settings: Settings,
+    /// What its history shares with those of the other caches.
+    budget: Arc<Budget>,
     /// Whether it is needed: of a cache that is not always there.
     need: Need,
     pub(crate) counts: Counts,
@@ -113,8 +117,9 @@ impl Cache {
         storage: Arc<dyn Storage>,
         prefix: String,
         settings: Settings,
+        budget: &Arc<Budget>,
     ) -> Arc<Self> {
-        let state = State::empty(settings, 0);
+        let state = State::empty(settings, budget, 0);
         Arc::new(Self {
             kind,
             storage,
@@ -126,6 +131,7 @@ impl Cache {
             reload_wanted: Notify::new(),
             question: Question::default(),
             settings,
+            budget: Arc::clone(budget),
             need: Need::default(),
             counts: Counts::default(),
         })
@@ -217,12 +223,12 @@ impl Cache {
 
 impl State {
     /// Nothing; the watchers of what was there before have to end.
-    fn empty(settings: Settings, generation: u64) -> Self {
+    fn empty(settings: Settings, budget: &Arc<Budget>, generation: u64) -> Self {
         Self {
             tree: Tree::default(),
             broken: BTreeMap::new(),
             bytes: 0,
-            history: History::new(0, settings.history_bytes),
+            history: History::new(0, settings.history_bytes, budget),
             revision: 0,
             generation,
         }

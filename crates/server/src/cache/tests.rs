@@ -1,6 +1,6 @@
 //! The cache against a model: every past state, every page, every count, every watch.
 
-use super::{Cache, Entry, Page, Query, Question, Settings, Wanted};
+use super::{Budget, Cache, Entry, Page, Query, Question, Settings, Wanted};
 use async_trait::async_trait;
 use bytes::Bytes;
 use kube::CustomResource;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+mod budget;
 mod select;
 
 /// A thing.
@@ -29,6 +30,10 @@ struct ThingSpec {
 impl Hub for Thing {}
 
 const SETTINGS: Settings = Settings { history_bytes: 16 << 20, idle: None, counted: true };
+fn unlimited() -> Arc<Budget> {
+    Budget::new(usize::MAX)
+}
+
 const PREFIX: &str = "/registry/example.com/things/";
 
 /// One write: to which key, and whether it removes; the number makes labels and content.
@@ -67,7 +72,8 @@ impl Model {
     fn new() -> Self {
         let storage = Memory::new();
         let kind = Arc::new(KindInfo::of::<Thing>());
-        let cache = Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned(), SETTINGS);
+        let cache =
+            Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned(), SETTINGS, &unlimited());
         let states = BTreeMap::from([(1, State::new())]);
         Self { cache, storage, states, revisions: BTreeMap::new() }
     }
@@ -351,7 +357,8 @@ async fn a_cache_is_given_up_and_comes_back() {
     let storage = Memory::new();
     let kind = Arc::new(KindInfo::of::<Thing>());
     let settings = Settings { idle: Some(IDLE), ..SETTINGS };
-    let cache = Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned(), settings);
+    let cache =
+        Cache::new(kind, Arc::new(storage.clone()), PREFIX.to_owned(), settings, &unlimited());
     let feed = tokio::spawn(Arc::clone(&cache).feed());
     let value = |count: u32| Bytes::from(json!({"spec": {"count": count}}).to_string());
     let first = storage.create(&format!("{PREFIX}a/one"), value(1)).await.unwrap();
@@ -391,7 +398,7 @@ async fn a_history_has_a_budget() {
     let kind = Arc::new(KindInfo::of::<Thing>());
     let settings = Settings { history_bytes: BUDGET, ..SETTINGS };
     let storage = Arc::new(model.storage.clone());
-    model.cache = Cache::new(kind, storage, PREFIX.to_owned(), settings);
+    model.cache = Cache::new(kind, storage, PREFIX.to_owned(), settings, &unlimited());
     let feed = model.feed().await;
     for count in 0..100 {
         model.apply(&Write { namespace: 0, name: 1, remove: false, count }).await;

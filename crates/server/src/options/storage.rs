@@ -30,6 +30,12 @@ pub struct StorageOptions {
     #[arg(default_value_t = StorageOptions::default().watch_cache_history_bytes)]
     pub watch_cache_history_bytes: usize,
 
+    /// How many bytes of earlier states the watch caches of all kinds remember together. Over it the
+    /// longest memories are shortened, until each kind has an equal share
+    #[arg(long, value_name = "BYTES")]
+    #[arg(default_value_t = StorageOptions::default().watch_caches_history_bytes)]
+    pub watch_caches_history_bytes: usize,
+
     /// How many objects are deleted at a time where a collection is deleted
     #[arg(long, value_name = "COUNT")]
     #[arg(default_value_t = StorageOptions::default().delete_collection_workers)]
@@ -52,6 +58,7 @@ impl Default for StorageOptions {
             encryption_config: None,
             reload_encryption_config: false,
             watch_cache_history_bytes: 16 << 20,
+            watch_caches_history_bytes: 256 << 20,
             delete_collection_workers: 1,
             collects_garbage: true,
         }

@@ -115,7 +115,13 @@ impl Walls {
     fn new(history_bytes: usize) -> Self {
         let storage = Memory::new();
         let settings = Settings { history_bytes, ..SETTINGS };
-        let cache = Cache::new(walls(), Arc::new(storage.clone()), PREFIX.to_owned(), settings);
+        let cache = Cache::new(
+            walls(),
+            Arc::new(storage.clone()),
+            PREFIX.to_owned(),
+            settings,
+            &unlimited(),
+        );
         let (written, now, states) = Default::default();
         Self { cache, storage, written, now, states }
     }
