@@ -284,6 +284,7 @@ impl Options {
             _ => CertificateSource::Folder {
                 folder: &places.certificate_folder,
                 address: self.serving.advertise_address.unwrap_or(self.bind_address),
+                host: &self.serving.external_hostname,
             },
         }
     }

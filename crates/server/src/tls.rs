@@ -33,7 +33,7 @@ use tokio_rustls::rustls::{Error, ServerConfig};
 use crate::clock::Clock;
 
 use client::KeyOwner;
-use folder::Folder;
+use folder::{Covered, Folder};
 
 pub(crate) use certificates::Certificates;
 pub use settings::CipherSuite;
@@ -58,6 +58,8 @@ pub(crate) enum CertificateSource<'a> {
         folder: &'a Path,
         /// The address that is served on, which a made certificate must cover.
         address: IpAddr,
+        /// What others call this server, which it must cover too, if they do; with or without a port.
+        host: &'a str,
     },
 }
 
@@ -95,9 +97,9 @@ pub(crate) fn load(
             let authority_pem = pem::encode(&pem::read_certificates(certificate)?);
             (certificate.to_owned(), key.to_owned(), authority_pem)
         }
-        CertificateSource::Folder { folder, address } => {
+        CertificateSource::Folder { folder, address, host } => {
             let folder = Folder::new(folder);
-            let trusted = folder.prepare(address, clock.now())?;
+            let trusted = folder.prepare(&Covered::of(address, host), clock.now())?;
             (folder.certificate, folder.key, pem::encode(&trusted))
         }
     };

@@ -45,7 +45,8 @@ pub struct ServingOptions {
     #[arg(long, value_name = "IP")]
     pub advertise_address: Option<IpAddr>,
 
-    /// The name by which others reach this server, for discovery
+    /// The name by which others reach this server: discovery says it, and a serving certificate that
+    /// is made covers it
     #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
     pub external_hostname: String,
 

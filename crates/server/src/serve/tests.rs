@@ -47,6 +47,7 @@ impl Running {
         let source = CertificateSource::Folder {
             folder: folder.path(),
             address: Ipv4Addr::LOCALHOST.into(),
+            host: "",
         };
         let settings = TlsSettings { http2: true, ..TlsSettings::default() };
         let serving = tls::load(&source, &settings, &Clock::system()).unwrap();

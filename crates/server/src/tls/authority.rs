@@ -4,7 +4,7 @@
 //! that differ, and a serving certificate for one year.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use rcgen::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::folder::Covered;
 use super::pem;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -74,12 +75,12 @@ impl Authority {
 
     /// Makes a serving certificate; returned with its key, both in PEM form.
     ///
-    /// It covers the names of this machine and the address that is served on, and does not
-    /// outlive the authority.
-    pub(super) fn issue(&self, address: IpAddr, now: Timestamp) -> io::Result<(String, String)> {
+    /// It covers the names of this machine and those that are asked for, and does not outlive the
+    /// authority.
+    pub(super) fn issue(&self, covered: &Covered, now: Timestamp) -> io::Result<(String, String)> {
         let end = self.end.min(seconds(now) + days(SERVING_DAYS).as_secs());
         let mut params = params(format!("localhost@{}", now.as_second()), now, end);
-        params.subject_alt_names = names(address);
+        params.subject_alt_names = names(covered);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
@@ -111,20 +112,24 @@ fn params(name: String, now: Timestamp, end: u64) -> CertificateParams {
 }
 
 /// What a client on this machine or in its network may call this server.
-fn names(address: IpAddr) -> Vec<SanType> {
+fn names(covered: &Covered) -> Vec<SanType> {
     let host = host_name();
     let mut names = Vec::new();
-    for name in ["localhost"].into_iter().chain(host.as_deref()) {
+    for name in ["localhost"].into_iter().chain(host.as_deref()).chain(covered.host.as_deref()) {
         // A host may be called what no certificate may say; clients refuse the whole of it then.
         if DnsName::try_from(name).is_ok()
             && let Ok(name) = name.try_into()
         {
-            names.push(SanType::DnsName(name));
+            let name = SanType::DnsName(name);
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
     }
-    for address in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into(), address] {
-        let name = SanType::IpAddress(address);
-        if !address.is_unspecified() && !names.contains(&name) {
+    let local = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    for address in local.iter().chain(&covered.addresses) {
+        let name = SanType::IpAddress(*address);
+        if !names.contains(&name) {
             names.push(name);
         }
     }

@@ -1,11 +1,11 @@
 //! The certificate folder: what is kept of it, what is replaced, and why.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, DnsName};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::authority::{self, Authority};
@@ -24,6 +24,30 @@ pub(super) struct Folder {
     pub certificate: PathBuf,
     /// `apiserver.key`
     pub key: PathBuf,
+}
+
+/// What a serving certificate must cover.
+pub(super) struct Covered {
+    /// None for a server on every address, which is reached by ones that it cannot know.
+    pub addresses: Vec<IpAddr>,
+    pub host: Option<String>,
+}
+
+impl Covered {
+    /// The address that is served on, and what others call the server: a name, an address, or `""`.
+    pub(super) fn of(address: IpAddr, host: &str) -> Self {
+        let host = match host.parse::<SocketAddr>() {
+            Ok(address) => address.ip().to_string(),
+            Err(_) if host.parse::<IpAddr>().is_ok() => host.to_owned(),
+            Err(_) => host.split(':').next().unwrap_or_default().to_ascii_lowercase(),
+        };
+        let other = host.parse().ok();
+        let addresses = [address].into_iter().chain(other);
+        let addresses = addresses.filter(|address| !address.is_unspecified()).collect();
+        // What no certificate can say is not asked of one.
+        let is_name = other.is_none() && DnsName::try_from(host.as_str()).is_ok();
+        Self { addresses, host: is_name.then_some(host) }
+    }
 }
 
 /// What is to be done about the serving certificate.
@@ -48,18 +72,18 @@ impl Folder {
     /// Makes or replaces the serving certificate where needed, and returns what a client must trust.
     pub(super) fn prepare(
         &self,
-        address: IpAddr,
+        covered: &Covered,
         now: Timestamp,
     ) -> io::Result<Vec<CertificateDer<'static>>> {
         let lock = files::make_folder(&self.path).and_then(|()| files::lock(&self.path));
-        let why = match self.judge(address, now)? {
+        let why = match self.judge(covered, now)? {
             Verdict::Keep(trusted) => return Ok(trusted),
             Verdict::Make(why) => why,
         };
         // A folder that cannot be written to, as that of a mounted secret, will do until here.
         let _lock = lock?;
         let authority = self.authority(now)?;
-        let (certificate, key) = authority.issue(address, now)?;
+        let (certificate, key) = authority.issue(covered, now)?;
         // In this order: a certificate that a crash leaves without its key is known by its
         // signature to be ours to replace.
         files::write(&self.certificate, certificate.as_bytes())?;
@@ -69,7 +93,7 @@ impl Folder {
     }
 
     /// Looks at what the folder has. What others put there is served as it is, as in Kubernetes.
-    fn judge(&self, address: IpAddr, now: Timestamp) -> io::Result<Verdict> {
+    fn judge(&self, covered: &Covered, now: Timestamp) -> io::Result<Verdict> {
         let has_key = exists(&self.key)?;
         if !exists(&self.certificate)? {
             return match has_key {
@@ -84,7 +108,7 @@ impl Folder {
         };
         let certificate = parse(&chain[0], &self.certificate)?;
         let ours = is_issued_by(&certificate, authority.first(), &self.authority)?;
-        let fault = fault(&certificate, address, now);
+        let fault = fault(&certificate, covered, now);
         if ours && !has_key {
             return Ok(Verdict::Make("its key was missing".to_owned()));
         }
@@ -166,15 +190,14 @@ fn is_issued_by(
 }
 
 /// Why a certificate does not serve (any more), as the end of a sentence.
-fn fault(certificate: &X509Certificate<'_>, address: IpAddr, now: Timestamp) -> Option<String> {
+fn fault(certificate: &X509Certificate<'_>, covered: &Covered, now: Timestamp) -> Option<String> {
     if let Some(end) = end(certificate, now) {
         return Some(end);
     }
-    // A server on every address is reached by names that it cannot know.
-    if !address.is_unspecified() && !covers(certificate, address) {
-        return Some(format!("does not cover {address}"));
-    }
-    None
+    let addresses = covered.addresses.iter().filter(|it| !has_address(certificate, **it));
+    let host = covered.host.iter().filter(|host| !has_name(certificate, host));
+    let mut missing = addresses.map(ToString::to_string).chain(host.cloned());
+    missing.next().map(|missing| format!("does not cover {missing}"))
 }
 
 fn end(certificate: &X509Certificate<'_>, now: Timestamp) -> Option<String> {
@@ -185,7 +208,16 @@ fn end(certificate: &X509Certificate<'_>, now: Timestamp) -> Option<String> {
     (end.duration_since(now) < RENEWAL).then(|| format!("runs out at {end}"))
 }
 
-fn covers(certificate: &X509Certificate<'_>, address: IpAddr) -> bool {
+fn has_name(certificate: &X509Certificate<'_>, host: &str) -> bool {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
+    let is_it = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => name.eq_ignore_ascii_case(host),
+        _ => false,
+    };
+    names.value.general_names.iter().any(is_it)
+}
+
+fn has_address(certificate: &X509Certificate<'_>, address: IpAddr) -> bool {
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
     let octets = match address {
         IpAddr::V4(address) => address.octets().to_vec(),

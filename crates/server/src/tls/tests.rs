@@ -32,7 +32,7 @@ fn days(days: i64) -> SignedDuration {
 
 fn start(folder: &Path, address: IpAddr, now: Timestamp) -> io::Result<Serving> {
     let settings = TlsSettings { http2: true, ..TlsSettings::default() };
-    load(&CertificateSource::Folder { folder, address }, &settings, &Clock::fixed(now))
+    load(&CertificateSource::Folder { folder, address, host: "" }, &settings, &Clock::fixed(now))
 }
 
 /// A file of the certificate folder.
@@ -134,6 +134,33 @@ fn a_later_start_replaces_only_what_it_must() {
         assert_eq!(changed, expected, "{address} on day {day}");
         let name = if address.is_unspecified() { LOCAL } else { address }.to_string();
         assert!(is_accepted(folder, &serving.authority_pem, &name, now), "{address} on day {day}");
+    }
+}
+
+#[test]
+fn what_others_call_a_server_is_covered() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let settings = TlsSettings { http2: true, ..TlsSettings::default() };
+    // What a server is called at a start, whether its certificate is new, and a name it goes by.
+    for (host, is_new, name) in [
+        ("", true, "localhost"),
+        ("Api.example.com:8443", true, "api.example.com"),
+        ("api.example.com", false, "api.example.com"),
+        ("", false, "api.example.com"),
+        ("api.example.org", true, "api.example.org"),
+        ("192.0.2.9", true, "192.0.2.9"),
+        ("[2001:db8::1]:443", true, "2001:db8::1"),
+        // It can be no name; the certificate stays.
+        ("not a name", false, "localhost"),
+    ] {
+        let before = fs::read_to_string(folder.join("apiserver.crt")).unwrap_or_default();
+        let source = CertificateSource::Folder { folder, address: everywhere, host };
+        let serving = load(&source, &settings, &Clock::fixed(first_start())).unwrap();
+        assert_eq!(content(folder, "apiserver.crt") != before, is_new, "{host}");
+        assert!(is_accepted(folder, &serving.authority_pem, name, first_start()), "{host}");
+        assert!(!is_accepted(folder, &serving.authority_pem, "example.com", first_start()));
     }
 }
 
@@ -387,7 +414,7 @@ fn settings_narrow_what_is_spoken() {
         (only(rsa), &version::TLS12, ""),
     ] {
         let folder = TempDir::new().unwrap();
-        let source = CertificateSource::Folder { folder: folder.path(), address: LOCAL };
+        let source = CertificateSource::Folder { folder: folder.path(), address: LOCAL, host: "" };
         let serving = load(&source, &settings, &Clock::system()).unwrap();
         // HTTP/2 is off in these settings: it is not agreed on though it is offered.
         let client = client(&serving.authority_pem, version, &["h2", "http/1.1"]);

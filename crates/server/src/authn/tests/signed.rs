@@ -239,7 +239,8 @@ impl Provider {
     async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let address = Ipv4Addr::LOCALHOST;
-        let source = CertificateSource::Folder { folder: folder.path(), address: address.into() };
+        let source =
+            CertificateSource::Folder { folder: folder.path(), address: address.into(), host: "" };
         let tls = tls::load(&source, &TlsSettings::default(), &Clock::system()).unwrap();
         let listener = serve::bind((address, 0).into(), false).unwrap();
         let url = format!("https://{}/realm", listener.local_addr().unwrap());
