@@ -19,11 +19,12 @@ use bytes::Bytes;
 use event::{AuthenticationMetadata, Event, Micros};
 use futures::Stream;
 use http::Response;
+use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
 use log::Log;
 use outlet::{Outlet, Sink};
-use pintle_meta::protobuf::{LazyCodec, envelope};
-use pintle_meta::{User, cbor, yaml};
+use pintle_meta::User;
+use pintle_meta::protobuf::LazyCodec;
 use policy::{Extent, Level, Policy, Stage};
 use serde_json::{Map, Value, json};
 use shown::document;
@@ -63,6 +64,8 @@ pub(crate) struct Record {
     extent: Extent,
     /// The stage of the whole answer.
     last: Stage,
+    /// How objects of the kind that is asked for look as protocol buffers.
+    codec: Option<LazyCodec>,
 }
 
 /// The event of a request could not be written, and must have been.
@@ -143,7 +146,13 @@ impl Audit {
             return None;
         }
         let event = Event::new(extent.level, from, attributes);
-        Some(Record { audit: Arc::clone(self), event, extent, last: Stage::ResponseComplete })
+        Some(Record {
+            audit: Arc::clone(self),
+            event,
+            extent,
+            last: Stage::ResponseComplete,
+            codec: None,
+        })
     }
 
     /// Waits until everything is written, but not for ever: a webhook may be away.
@@ -204,24 +213,17 @@ impl Record {
         }
     }
 
-    /// Takes in the body of the request.
+    /// Takes in the body of the request, and how objects of its kind look as protocol buffers.
     pub(crate) fn request(&mut self, media: Option<&str>, body: &Bytes, codec: &LazyCodec) {
+        self.codec = Some(codec.clone());
         if body.is_empty() {
             return;
         }
         let media = media.unwrap_or("application/json");
-        let object = if media.starts_with("application/vnd.kubernetes.protobuf") {
-            let opened = envelope::open(body).ok();
-            opened.and_then(|opened| codec.codec().ok()?.read(opened.raw).ok())
-        } else if media.contains("cbor") {
-            cbor::decode(body).ok()
-        } else if media.contains("yaml") {
-            yaml::decode(body).ok().map(|parsed| parsed.value)
-        } else {
-            serde_json::from_slice(body).ok()
-        };
-        let Some(mut object) = object else { return };
-        if let Some(about) = &mut self.event.object_ref {
+        let Some(mut object) = document(media, body, self.codec.as_ref()) else { return };
+        // A patch says what becomes of an object, not which it is.
+        let about = self.event.object_ref.as_mut().filter(|_| !media.contains("patch"));
+        if let Some(about) = about {
             about.complete(&object);
         }
         if self.extent.level >= Level::Request {
@@ -257,7 +259,10 @@ impl Record {
             body = Body::full(pieces.concat());
         }
         let object = match &body {
-            Body::Full(Some(bytes)) if whole || code >= 400 => document(&parts.headers, bytes),
+            Body::Full(Some(bytes)) if whole || code >= 400 => {
+                let media = parts.headers.get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+                media.and_then(|media| document(media, bytes, self.codec.as_ref()))
+            }
             _ => None,
         };
         self.answered(code, object.as_ref());

@@ -136,6 +136,16 @@ pub fn field(message: &[u8], number: u32) -> Option<Range<usize>> {
     }
 }
 
+/// The values of a field that may be there several times; what is behind a fault is left out.
+pub fn fields(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+    let mut rest = message;
+    let all = std::iter::from_fn(move || wire::next(&mut rest).ok().flatten());
+    all.filter_map(move |(at, value)| match value {
+        Raw::Length(value) if at == number => Some(value),
+        _ => None,
+    })
+}
+
 /// Where in a message the tag of a field stands.
 #[must_use]
 pub fn tag_of(message: &[u8], number: u32) -> Option<usize> {

@@ -2,29 +2,45 @@
 
 use super::event::Sender;
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::USER_AGENT;
 use http::request::Parts;
-use pintle_meta::protobuf::{envelope, known};
+use pintle_meta::protobuf::{LazyCodec, envelope, known};
 use pintle_meta::{cbor, yaml};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 
-/// An answer as a value, where it is a document.
-pub(super) fn document(headers: &HeaderMap, bytes: &Bytes) -> Option<Value> {
-    let media = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+/// A body as a value, where it is a document or a patch; `codec` is that of the kind.
+pub(super) fn document(media: &str, bytes: &Bytes, codec: Option<&LazyCodec>) -> Option<Value> {
     match media.split(';').next().unwrap_or_default().trim() {
-        "application/json" => serde_json::from_slice(bytes).ok(),
-        "application/cbor" => cbor::decode(bytes).ok(),
-        "application/yaml" => yaml::decode(bytes).ok().map(|parsed| parsed.value),
-        "application/vnd.kubernetes.protobuf" => {
-            let opened = envelope::open(bytes).ok()?;
-            let mut value = known::codec(&opened.kind)?.read(opened.raw).ok()?;
-            value["kind"] = opened.kind.into();
-            Some(value)
+        "application/cbor" | "application/apply-patch+cbor" => cbor::decode(bytes).ok(),
+        "application/yaml" | "application/apply-patch+yaml" => {
+            yaml::decode(bytes).ok().map(|parsed| parsed.value)
         }
+        "application/vnd.kubernetes.protobuf" => protobuf(bytes, codec),
+        media if media.ends_with("json") => serde_json::from_slice(bytes).ok(),
         _ => None,
     }
+}
+
+/// An object, a list of such, or what Kubernetes has of its own, by what its envelope says.
+fn protobuf(bytes: &[u8], codec: Option<&LazyCodec>) -> Option<Value> {
+    let opened = envelope::open(bytes).ok()?;
+    let of_kind = |kind| known::codec(kind).or_else(|| codec?.codec().ok());
+    let list_of = opened.kind.strip_suffix("List").filter(|_| known::codec(&opened.kind).is_none());
+    let mut value = match list_of {
+        None => of_kind(&opened.kind)?.read(opened.raw).ok()?,
+        Some(kind) => {
+            let metadata = envelope::field(opened.raw, 1).map(|range| &opened.raw[range]);
+            let metadata = known::LIST_META_CODEC.read(metadata.unwrap_or_default()).ok()?;
+            let codec = of_kind(kind)?;
+            let items: Option<Vec<Value>> =
+                envelope::fields(opened.raw, 2).map(|item| codec.read(item).ok()).collect();
+            json!({"metadata": metadata, "items": items?})
+        }
+    };
+    value["kind"] = opened.kind.into();
+    value["apiVersion"] = opened.api_version.into();
+    Some(value)
 }
 
 /// What a request shows beside what it asks for.

@@ -1,11 +1,13 @@
 //! The audit log: which requests are written down, and how much of them.
 
 use crate::harness::Served;
-use crate::kinds::{PANIC, TASKS, WIDGETS, colored, server, widget};
+use crate::kinds::{PANIC, TASKS, Task, WIDGETS, colored, server, widget};
 use crate::outside::Outside;
 use base64::Engine;
 use bytes::Bytes;
 use pintle::{AuditFormat, AuditMode, Options};
+use pintle_meta::cbor;
+use pintle_meta::protobuf::{envelope, learn};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -113,6 +115,110 @@ async fn what_the_policy_wants_is_written() {
     assert_eq!(events[2]["impersonatedUser"]["username"], "jane");
     assert_eq!(events[3]["responseStatus"]["code"], 500);
     assert_eq!(events[4]["auditID"], events[5]["auditID"]);
+}
+
+/// A server that writes down whole objects.
+async fn start_whole(log: &Path) -> Served {
+    let policy = log.with_file_name("policy.yaml");
+    let whole = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: \
+                 [{level: RequestResponse, omitStages: [RequestReceived], omitManagedFields: true}]\n";
+    std::fs::write(&policy, whole).unwrap();
+    Served::start_with(server(), |options| {
+        options.insecure_allow_all = true;
+        options.audit.audit_policy_file = Some(policy);
+        options.audit.audit_log_path = Some(log.to_owned());
+        options.features.feature_gates = vec!["CBORServingAndStorage=true".parse().unwrap()];
+    })
+    .await
+}
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+fn task() -> Value {
+    json!({"kind": "Task", "apiVersion": "test.example.com/v1",
+           "metadata": {"name": "it"}, "spec": {"todo": "dig"}})
+}
+
+#[tokio::test]
+async fn objects_are_written_down_in_whatever_form_they_come() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("audit.log");
+    let served = start_whole(&log).await;
+    let (mut message, mut enclosed) = (Vec::new(), Vec::new());
+    learn::<Task>().unwrap().write(&task(), &mut message).unwrap();
+    envelope::write("test.example.com/v1", "Task", &message, &mut enclosed);
+    let yaml = "kind: Task\napiVersion: test.example.com/v1\nmetadata: {name: it}\n\
+                spec: {todo: dig}\n";
+    let bodies: [(&str, Bytes); 4] = [
+        ("application/json", task().to_string().into()),
+        ("application/yaml", yaml.into()),
+        ("application/cbor", cbor::encode(&task()).into()),
+        (PROTOBUF, enclosed.into()),
+    ];
+    for (sent, body) in &bodies {
+        for (wanted, _) in &bodies {
+            let headers = [("content-type", *sent), ("accept", *wanted)];
+            let line = format!("POST {TASKS}?dryRun=All");
+            assert_eq!(served.send_with(&line, &headers, body.clone()).await.code, 201);
+        }
+    }
+    served.stop().await;
+    let events = events(&log);
+    assert_eq!(events.len(), 16);
+    for (index, event) in events.iter().enumerate() {
+        assert_eq!(event["requestObject"], task(), "{index}");
+        let answer = &event["responseObject"];
+        assert_eq!(answer["kind"], "Task", "{index}: {event}");
+        assert_eq!(answer["apiVersion"], "test.example.com/v1", "{index}");
+        assert_eq!(answer["spec"]["todo"], "dig", "{index}");
+        assert!(answer["metadata"]["creationTimestamp"].is_string(), "{index}");
+        assert_eq!(answer["metadata"]["managedFields"], Value::Null, "{index}");
+        assert_eq!(event["objectRef"]["name"], "it", "{index}");
+    }
+}
+
+#[tokio::test]
+async fn lists_and_patches_are_written_down() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("audit.log");
+    let served = start_whole(&log).await;
+    served.send(&format!("POST {TASKS}"), task().to_string()).await;
+    let partial = format!("{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+    let (one, none) = (format!("{TASKS}/it"), format!("{TASKS}/none"));
+    for (path, wanted) in
+        [(TASKS, PROTOBUF), (&one, PROTOBUF), (&none, PROTOBUF), (TASKS, &partial)]
+    {
+        served.send_with(&format!("GET {path}"), &[("accept", wanted)], "").await;
+    }
+    let patches = [
+        ("application/merge-patch+json", r#"{"metadata":{"uid":""},"spec":{"todo":"rest"}}"#),
+        ("application/json-patch+json", r#"[{"op":"replace","path":"/spec/todo","value":"eat"}]"#),
+        ("application/apply-patch+yaml", "kind: Task\napiVersion: test.example.com/v1\n"),
+    ];
+    for (media, patch) in patches {
+        let line = format!("PATCH {one}?fieldManager=me");
+        let headers = [("content-type", media), ("accept", PROTOBUF)];
+        assert_eq!(served.send_with(&line, &headers, patch).await.code, 200, "{media}");
+    }
+    served.stop().await;
+
+    let events = events(&log);
+    let list = &events[1]["responseObject"];
+    assert_eq!(list["kind"], "TaskList", "{}", events[1]);
+    assert!(list["metadata"]["resourceVersion"].is_string());
+    assert_eq!(list["items"][0]["spec"]["todo"], "dig");
+    assert_eq!(list["items"][0]["metadata"]["managedFields"], Value::Null);
+    assert_eq!(events[2]["responseObject"]["spec"]["todo"], "dig");
+    assert_eq!(events[3]["responseObject"]["reason"], "NotFound");
+    let partial = &events[4]["responseObject"];
+    assert_eq!(partial["kind"], "PartialObjectMetadataList", "{}", events[4]);
+    assert_eq!(partial["items"][0]["metadata"]["name"], "it");
+    for (event, (_, patch)) in events[5..].iter().zip(patches) {
+        let sent = pintle_meta::yaml::decode(patch.as_bytes()).unwrap().value;
+        assert_eq!(event["requestObject"], sent);
+        assert_eq!(event["responseObject"]["kind"], "Task");
+        assert_eq!(event["objectRef"]["uid"], Value::Null);
+    }
 }
 
 #[tokio::test]
