@@ -64,6 +64,7 @@ mod other;
 mod part;
 mod pipeline;
 mod pretty;
+mod profile;
 mod registry;
 mod reload;
 mod reply;

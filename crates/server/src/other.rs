@@ -4,7 +4,7 @@ use crate::authz::Permit;
 use crate::body::Body;
 use crate::negotiate::Format;
 use crate::pipeline::Shared;
-use crate::{compress, index, metrics, respond, version};
+use crate::{compress, index, metrics, profile, respond, version};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -49,6 +49,11 @@ pub(crate) async fn answer(
         };
         if let Some(text) = text {
             return respond::text(200, text);
+        }
+        if shared.profiling
+            && let Some(response) = profile::answer(parts).await
+        {
+            return response;
         }
     }
     if matches!(path, "/" | "/index.html") {

@@ -30,7 +30,7 @@ use crate::sizes::Sizes;
 use crate::spans::Spans;
 use crate::verbs::{self, Context, Deletion};
 use crate::websocket::WebSockets;
-use crate::{connect, index, names, other, respond, turning_away};
+use crate::{connect, index, names, other, profile, respond, turning_away};
 use futures::FutureExt;
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -75,6 +75,7 @@ pub(crate) struct Shared {
     /// Whether CBOR is spoken.
     pub cbor: bool,
     pub sizes: Arc<Sizes>,
+    pub profiling: bool,
     /// The paths that are not resources, sorted.
     pub paths: Vec<String>,
     /// What discovery calls this server's address.
@@ -156,7 +157,7 @@ async fn serve(
     let verb = verb(&target, &parts.method, &query);
     let from = |parts| audit::sender(parts, audit_id, connection.peer, received);
 
-    let long_running = shared.registry.is_connect(&target);
+    let long_running = shared.registry.is_connect(&target) || profile::is_profile(path);
     let time = match deadline::of(&query, shared.request_time) {
         _ if long_running => Duration::MAX,
         Ok(time) => time,

@@ -274,6 +274,7 @@ impl Server {
             sizes,
             deletion: Deletion::of(&options.stored),
             cbor: options.features.cbor(),
+            profiling: options.features.profiling,
             paths,
             address: options.serving.shown_as(started.address),
         };

@@ -1,11 +1,12 @@
 //! The flag of features that are not for everybody yet.
 
 use super::StorageMediaType;
-use clap::Args;
+use crate::profile;
+use clap::{ArgAction, Args};
 use std::io;
 use std::str::FromStr;
 
-/// Experiments, of which Kubernetes says that they are.
+/// Experiments, of which Kubernetes says that they are, and what looks into the process.
 #[derive(Args, Clone, Debug, Default)]
 #[command(about = None, long_about = None, next_help_heading = "Features")]
 #[non_exhaustive]
@@ -15,6 +16,13 @@ pub struct FeatureOptions {
     /// AllAlpha=true|false turns on what is alpha
     #[arg(long, value_name = "NAME=BOOL", value_delimiter = ',')]
     pub feature_gates: Vec<FeatureGate>,
+
+    /// Serve profiles of processor time at /debug/pprof/, for go tool pprof, to whoever may get that
+    /// path
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1)]
+    #[arg(require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(default_value_t = false)]
+    pub profiling: bool,
 }
 
 /// A feature, and whether it is to be on: `CBORServingAndStorage=true`.
@@ -39,8 +47,11 @@ impl FeatureOptions {
         said(Feature::Cbor).or_else(|| said(Feature::AllAlpha)).is_some_and(|gate| gate.on)
     }
 
-    /// Refuses to store what is not to be read.
+    /// Refuses to store what is not to be read, and profiles where nothing makes them.
     pub(crate) fn check(&self, stored: StorageMediaType) -> io::Result<()> {
+        if self.profiling {
+            profile::check()?;
+        }
         if stored != StorageMediaType::Cbor || self.cbor() {
             return Ok(());
         }
@@ -79,7 +90,9 @@ mod tests {
 
     fn check(gates: &[&str], want: Result<bool, &str>) {
         let gates: Result<Vec<FeatureGate>, _> = gates.iter().map(|text| text.parse()).collect();
-        let got = gates.map(|feature_gates| FeatureOptions { feature_gates }.cbor());
+        let got = gates.map(|feature_gates| {
+            FeatureOptions { feature_gates, ..FeatureOptions::default() }.cbor()
+        });
         assert_eq!(got, want.map_err(str::to_owned));
     }
 
@@ -94,7 +107,8 @@ mod tests {
         check(&["WatchList=true"], Err("unrecognized feature gate: WatchList"));
         check(&["AllAlpha"], Err("missing bool value for AllAlpha"));
         check(&["AllAlpha=maybe"], Err("invalid value of AllAlpha=maybe"));
-        let on = FeatureOptions { feature_gates: vec!["AllAlpha=true".parse().unwrap()] };
+        let feature_gates = vec!["AllAlpha=true".parse().unwrap()];
+        let on = FeatureOptions { feature_gates, ..FeatureOptions::default() };
         assert!(on.check(StorageMediaType::Cbor).is_ok());
         let off = FeatureOptions::default();
         assert!(off.check(StorageMediaType::Yaml).is_ok());

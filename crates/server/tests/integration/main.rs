@@ -24,6 +24,8 @@ mod lifecycle;
 mod matrix;
 mod outside;
 mod panic;
+#[cfg(all(unix, feature = "profiling"))]
+mod profile;
 mod protobuf;
 mod rbac;
 mod reload;
