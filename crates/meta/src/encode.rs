@@ -59,6 +59,24 @@ pub fn encode<T: Served>(
     api_version: &str,
     revision: Option<u64>,
 ) -> Result<Encoded, Error> {
+    write(object, kind, api_version, &Meta::of(object.meta(), revision))
+}
+
+/// Writes an object as [`encode`] does, without resource version and managed fields.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_bare<T: Served>(object: &T, kind: &str, api_version: &str) -> Result<Encoded, Error> {
+    let meta = Meta { managed_fields: Vec::new(), ..Meta::of(object.meta(), None) };
+    write(object, kind, api_version, &meta)
+}
+
+fn write<T: Served>(
+    object: &T,
+    kind: &str,
+    api_version: &str,
+    meta: &Meta<'_>,
+) -> Result<Encoded, Error> {
     let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(br#"{"kind":"#);
     write_json(&mut out, kind)?;
@@ -67,7 +85,7 @@ pub fn encode<T: Served>(
     out.push(b',');
     out.extend_from_slice(META_KEY);
     let meta_start = offset(&out)?;
-    write_json(&mut out, &Meta::of(object.meta(), revision))?;
+    write_json(&mut out, meta)?;
     let meta_end = offset(&out)?;
     object.serialize(Rest { out: &mut out })?;
     out.push(b'}');

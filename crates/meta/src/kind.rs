@@ -6,31 +6,29 @@
 
 mod declared;
 mod hooks;
+mod version;
 
 pub use declared::schema;
 pub use hooks::GarbageCollectionPolicy;
 pub use hooks::Hooks;
+pub use version::{VersionInfo, zero};
 
 use crate::columns::{Columns, Table};
-use crate::decode::{self, Decoded};
-use crate::encode::{self, Encoded};
 use crate::field::FieldErrors;
 use crate::object::{Object, Served, is_namespaced};
-use crate::protobuf::LazyCodec;
 use crate::request::Request;
-use crate::scale::ScalePaths;
 use crate::schema::Rules;
 use crate::validation::NameRule;
-use declared::{declared_schema, has_status, printed, scale, selectable};
+use declared::{declared_schema, printed};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion;
 use kube_core::CustomResourceExt;
-use serde_json::Value;
 use std::sync::Arc;
+use version::{hub_version, older_version};
 
 /// A kind in the version that the storage, the hooks and the other versions meet at.
 ///
 /// All methods have defaults. They are called in this order: `set_defaults` whenever an object is
-/// decoded; for a create `prepare_create`, `validate`, `warnings`; for an update or a patch
+/// decoded or prepared; for a create `prepare_create`, `validate`, `warnings`; for an update or a patch
 /// `prepare_update`, `validate_update`, `warnings`. Admission plugins come between decoding and
 /// preparation.
 #[diagnostic::on_unimplemented(
@@ -205,35 +203,6 @@ pub struct KindInfo {
     pub problems: Vec<String>,
 }
 
-/// One version of a kind with its type out of view.
-#[derive(Clone, Debug)]
-pub struct VersionInfo {
-    /// For example `v1`.
-    pub version: String,
-    /// For example `hello.zeng.dev/v1`.
-    pub api_version: String,
-    /// Whether the type has a `status` subresource.
-    pub has_status: bool,
-    /// Where the numbers of the `scale` subresource are, if the type has one.
-    pub scale: Option<ScalePaths>,
-    /// What the schema asks for beyond the types of fields, if anything.
-    pub rules: Option<Arc<Rules>>,
-    /// The fields that a field selector may name beside those of the metadata, `spec.color`.
-    pub selectable: Vec<String>,
-    /// An object of this version as a hub object, with defaults.
-    pub decode: fn(Value) -> Result<Decoded, decode::Error>,
-    /// An object of this version as a hub object, as it is: without defaults.
-    pub convert: fn(Value) -> Result<Box<dyn Object>, decode::Error>,
-    /// A hub object in this version, with its resource version.
-    pub encode: fn(&dyn Object, Option<u64>) -> Result<Encoded, encode::Error>,
-    /// An object of this version with nothing set, as JSON.
-    pub zero: fn() -> Value,
-    /// The schema of this version, as `schemars` makes it for OpenAPI 3.0.
-    pub schema: fn() -> Value,
-    /// This version in protocol buffers, where the author offers them.
-    pub protobuf: LazyCodec,
-}
-
 impl KindInfo {
     /// Describes a kind by its hub, whose names, scope and subresources kube-derive knows.
     #[must_use]
@@ -311,29 +280,7 @@ impl KindInfo {
     /// Adds a version that converts to and from the hub.
     pub fn add_version<V: Version + CustomResourceExt>(&mut self) {
         let declared = V::crd().spec.versions;
-        self.versions.push(VersionInfo {
-            version: V::version(&()).into_owned(),
-            api_version: V::api_version(&()).into_owned(),
-            has_status: has_status(&declared),
-            scale: scale(&declared),
-            rules: None,
-            selectable: selectable(&declared),
-            decode: |value| {
-                let (mut object, unknown) = decode::typed::<V>(value)?;
-                object.set_defaults();
-                let mut hub = object.up();
-                hub.set_defaults();
-                Ok(Decoded { object: Box::new(hub), unknown })
-            },
-            convert: |value| Ok(Box::new(decode::typed::<V>(value)?.0.up())),
-            encode: |object, revision| {
-                let object = V::down(of::<V::Hub>(object).clone());
-                encode::encode(&object, &V::kind(&()), &V::api_version(&()), revision)
-            },
-            zero: zero::<V>,
-            schema: declared_schema::<V>,
-            protobuf: LazyCodec::of::<V>(),
-        });
+        self.versions.push(older_version::<V>(&declared));
         self.compile_rules(&declared);
     }
 
@@ -347,29 +294,6 @@ impl KindInfo {
     #[must_use]
     pub fn version_index(&self, version: &str) -> Option<usize> {
         self.versions.iter().position(|v| v.version == version)
-    }
-}
-
-fn hub_version<K: Hub>(declared: &[CustomResourceDefinitionVersion]) -> VersionInfo {
-    VersionInfo {
-        version: K::version(&()).into_owned(),
-        api_version: K::api_version(&()).into_owned(),
-        has_status: has_status(declared),
-        scale: scale(declared),
-        rules: None,
-        selectable: selectable(declared),
-        decode: |value| {
-            let (mut object, unknown) = decode::typed::<K>(value)?;
-            object.set_defaults();
-            Ok(Decoded { object: Box::new(object), unknown })
-        },
-        convert: |value| Ok(Box::new(decode::typed::<K>(value)?.0)),
-        encode: |object, revision| {
-            encode::encode(of::<K>(object), &K::kind(&()), &K::api_version(&()), revision)
-        },
-        zero: zero::<K>,
-        schema: schema::<K>,
-        protobuf: LazyCodec::of::<K>(),
     }
 }
 
@@ -389,12 +313,4 @@ pub fn of<T: Served>(object: &dyn Object) -> &T {
 #[must_use]
 pub fn of_mut<T: Served>(object: &mut dyn Object) -> &mut T {
     object.downcast_mut().expect("hooks get objects of their own kind")
-}
-
-/// An object of a type with nothing set, as JSON: what a write is compared with that creates one.
-#[must_use]
-pub fn zero<T: Served>() -> Value {
-    let object = decode::typed::<T>(Value::Object(serde_json::Map::new()));
-    let zero = object.ok().and_then(|(object, _)| serde_json::to_value(object).ok());
-    zero.unwrap_or_default()
 }

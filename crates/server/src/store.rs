@@ -250,23 +250,22 @@ impl Store {
     ) -> Result<Option<Arc<Entry>>, Status> {
         let draft = self.draft(key, object, 0)?;
         let value = draft.to_stored(&self.kind, self.media);
-        match self.storage.create(&self.path(key), value.clone()).await {
+        let path = self.path(key);
+        self.cache.expect(&path, &draft, &value);
+        match self.storage.create(&path, value.clone()).await {
             Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Exists(_)) => Ok(None),
             Err(error) => Err(self.failed("create", error)),
         }
     }
 
-    /// Replaces an object that must be at a revision; `Ok(None)` where it is not.
-    pub(crate) async fn update(
-        &self,
-        key: &str,
-        object: &dyn Object,
-        expected: Revision,
-    ) -> Result<Option<Arc<Entry>>, Status> {
-        let draft = self.draft(key, object, 0)?;
+    /// Stores a draft in the place of an object that must be at the draft's revision; `Ok(None)` where
+    /// it is not.
+    pub(crate) async fn update(&self, draft: Entry) -> Result<Option<Arc<Entry>>, Status> {
         let value = draft.to_stored(&self.kind, self.media);
-        match self.storage.update(&self.path(key), value.clone(), expected).await {
+        let path = self.path(&draft.key);
+        self.cache.expect(&path, &draft, &value);
+        match self.storage.update(&path, value.clone(), draft.revision).await {
             Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Conflict(_)) => Ok(None),
             Err(error) => Err(self.failed("update", error)),
@@ -289,14 +288,15 @@ impl Store {
         sealed.is_stale(&self.path(key)).await.map_err(|error| self.failed("get", error))
     }
 
-    /// An object that was not stored, as an answer to a dry run; revision zero is not shown.
-    pub(crate) fn written(
+    /// An object as it would be stored in the place of its state at a revision. It is the answer to a
+    /// dry run; revision zero is not shown.
+    pub(crate) fn draft(
         &self,
         key: &str,
         object: &dyn Object,
         revision: Revision,
-    ) -> Result<Arc<Entry>, Status> {
-        self.draft(key, object, revision).map(Arc::new)
+    ) -> Result<Entry, Status> {
+        Entry::of(&self.kind, key.into(), object, revision).map_err(corrupt)
     }
 
     /// The object of an entry, decoded for a write.
@@ -315,14 +315,13 @@ impl Store {
     }
 
     fn entry(&self, item: &KeyValue) -> Result<Arc<Entry>, Status> {
+        if let Some(entry) = self.cache.known(item) {
+            return Ok(entry);
+        }
         let KeyValue { key: path, value, revision } = item;
         let key = Key::below(&self.prefix, path).unwrap_or_else(|| (&**path).into());
         let entry = Entry::new(&self.kind, key, value, *revision).map(Arc::new);
         entry.map_err(|why| unreadable(&Broken::found(&self.cache, path, *revision, why)))
-    }
-
-    fn draft(&self, key: &str, object: &dyn Object, revision: Revision) -> Result<Entry, Status> {
-        Entry::of(&self.kind, key.into(), object, revision).map_err(corrupt)
     }
 
     fn failed(&self, operation: &str, error: Error) -> Status {

@@ -2,8 +2,9 @@
 
 use super::{thing, two};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use pintle_meta::json;
-use pintle_meta::managed::{self, ApplyError, FieldSet, Manager, Operation, TypeSchema};
+use pintle_meta::managed::{self, ApplyError, FieldSet, Managed, Manager, Operation, TypeSchema};
 use serde_json::Value;
 
 /// A set of fields as managed fields carry it: what is read is written so that it reads the same.
@@ -39,27 +40,32 @@ pub(super) fn schema(data: &[u8]) -> bool {
 pub(super) fn apply(data: &[u8]) -> bool {
     let (config, live) = two(data);
     let Some(config) = value(config) else { return false };
-    let live = value(live);
-    let one = |live: Option<&Value>, force| {
-        managed::apply(&thing::Versions, live, &config, &manager(Operation::Apply), force, now())
+    let live = value(live).map(Owned::of);
+    let one = |live: Option<Managed<'_>>, force| {
+        let by = manager(Operation::Apply);
+        let applied = managed::apply(&thing::Versions, live, &config, &by, force, now())?;
+        let was = live.and_then(|live| live.managed_fields.map(<[_]>::to_vec));
+        let changed = applied.changed();
+        let object = applied.object.or_else(|| live.map(|live| live.object.clone()));
+        let owned = Owned {
+            object: object.expect("what is new is told"),
+            fields: applied.managed_fields.or(was),
+        };
+        Ok::<_, ApplyError>((owned, changed))
     };
-    let applied = match one(live.as_ref(), false) {
+    let applied = match one(live.as_ref().map(Owned::managed), false) {
         Err(ApplyError::Conflicts(conflicts)) => {
             assert!(!conflicts.as_slice().is_empty());
             let _ = conflicts.causes();
-            one(live.as_ref(), true)
+            one(live.as_ref().map(Owned::managed), true)
         }
         other => other,
     };
     match applied {
-        Ok(applied) => {
-            let mut object = applied.object;
-            let entries = serde_json::to_value(&applied.managed_fields);
-            if let Some(fields) = object["metadata"].as_object_mut() {
-                fields.insert("managedFields".to_owned(), entries.expect("entries are JSON"));
-                let again = one(Some(&object), false).expect("what was applied applies again");
-                assert!(!again.changed, "the second time changes nothing: {object}");
-            }
+        Ok((applied, _)) => {
+            let (_, changed) =
+                one(Some(applied.managed()), false).expect("what was applied applies again");
+            assert!(!changed, "the second time changes nothing: {}", applied.object);
             true
         }
         Err(error) => {
@@ -73,9 +79,29 @@ pub(super) fn apply(data: &[u8]) -> bool {
 pub(super) fn update(data: &[u8]) -> bool {
     let (new, live) = two(data);
     let Some(new) = value(new) else { return false };
-    let live = value(live);
+    let (live, new) = (value(live).map(Owned::of), Owned::of(new));
     let by = manager(Operation::Update);
-    managed::update(&thing::Versions, live.as_ref(), &new, &by, now()).is_ok()
+    let live = live.as_ref().map(Owned::managed);
+    managed::update(&thing::Versions, live, new.managed(), &by, now()).is_ok()
+}
+
+/// An object, and who owns its fields.
+struct Owned {
+    object: Value,
+    fields: Option<Vec<ManagedFieldsEntry>>,
+}
+
+impl Owned {
+    fn of(mut object: Value) -> Self {
+        let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+        let fields = metadata.and_then(|metadata| metadata.remove("managedFields"));
+        let fields = fields.and_then(|fields| serde_json::from_value(fields).ok());
+        Self { object, fields }
+    }
+
+    fn managed(&self) -> Managed<'_> {
+        Managed { object: &self.object, managed_fields: self.fields.as_deref() }
+    }
 }
 
 /// An object as the server hands it on.

@@ -22,9 +22,9 @@ pub enum GarbageCollectionPolicy {
 /// The hooks of a [`Hub`] with its type out of view.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// See [`Hub::prepare_create`].
+    /// See [`Hub::prepare_create`]. The defaults follow, for whoever reads the object will see them.
     pub prepare_create: fn(&mut dyn Object, &Request),
-    /// See [`Hub::prepare_update`].
+    /// See [`Hub::prepare_update`]. The defaults follow.
     pub prepare_update: fn(&mut dyn Object, &dyn Object, &Request),
     /// See [`Hub::validate`].
     pub validate: fn(&dyn Object, &mut FieldErrors),
@@ -40,9 +40,13 @@ impl Hooks {
     /// The hooks of a type.
     pub(super) fn of<K: Hub>() -> Self {
         Self {
-            prepare_create: |object, request| of_mut::<K>(object).prepare_create(request),
+            prepare_create: |object, request| {
+                of_mut::<K>(object).prepare_create(request);
+                of_mut::<K>(object).set_defaults();
+            },
             prepare_update: |object, old, request| {
                 of_mut::<K>(object).prepare_update(of::<K>(old), request);
+                of_mut::<K>(object).set_defaults();
             },
             validate: |object, errors| of::<K>(object).validate(errors),
             validate_update: |object, old, errors| {

@@ -1,20 +1,22 @@
 //! Server-side apply.
 
+use super::compare::Comparison;
 use super::conflict::Conflicts;
 use super::element::same;
 use super::entries::{Entry, Manager, Operation, read, whole_seconds, write};
 use super::last_applied;
-use super::merge::merge;
+use super::merge::{changes, merge};
 use super::prune::Prune;
 use super::set::FieldSet;
 use super::track::{Change, reconcile, schema};
-use super::update::{Error, record};
+use super::update::{Error, Managed, record};
 use super::validate::validate;
 use super::versions::Versions;
 use crate::status::Status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Owns what was there before the first apply, where nobody was recorded as its owner.
@@ -23,15 +25,19 @@ const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 /// What an apply comes to.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// The object with the configuration laid over it, without `metadata.managedFields`.
-    pub object: Value,
-    /// The entries for `metadata.managedFields`.
-    pub managed_fields: Vec<ManagedFieldsEntry>,
+    /// The object with the configuration laid over it, without `metadata.managedFields`; `None` where
+    /// it is as before. Kubernetes then keeps the stored one: no defaults are set in it.
+    pub object: Option<Value>,
+    /// The entries for `metadata.managedFields`; `None` where they are those of before.
+    pub managed_fields: Option<Vec<ManagedFieldsEntry>>,
+}
+
+impl Applied {
     /// Whether the object or its entries are other than before; if not, nothing need be written.
-    pub changed: bool,
-    /// Whether the object itself is other than before. Where it is not, Kubernetes keeps the stored
-    /// one: no defaults are set in it.
-    pub object_changed: bool,
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.object.is_some() || self.managed_fields.is_some()
+    }
 }
 
 /// Why an apply is refused.
@@ -88,7 +94,7 @@ impl From<ApplyError> for Status {
 /// See [`ApplyError`].
 pub fn apply(
     versions: &dyn Versions,
-    live: Option<&Value>,
+    live: Option<Managed<'_>>,
     config: &Value,
     manager: &Manager,
     force: bool,
@@ -97,10 +103,11 @@ pub fn apply(
     let manager = Manager { operation: Operation::Apply, ..manager.or_unknown() };
     let nothing = Value::Object(Map::new());
     let empty = versions.empty(&manager.api_version).unwrap_or(&nothing);
-    let live = live.unwrap_or(empty);
+    let is_new = live.is_none();
+    let (live, recorded) = live.map_or((empty, &[][..]), |live| (live.object, live.entries()));
     check_request(live, config, &manager)?;
     let mut entries =
-        read(live).map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
+        read(recorded).map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
     if entries.is_empty() {
         let first = Manager {
             name: BEFORE_FIRST_APPLY.to_owned(),
@@ -116,10 +123,12 @@ pub fn apply(
     } else {
         one.run(entries, force)?
     };
-    let managed_fields = write(done.entries);
-    let object_changed = done.changed;
-    let changed = object_changed || !is_recorded(live, &managed_fields);
-    Ok(Applied { object: done.object, managed_fields, changed, object_changed })
+    let managed_fields = match write(done.entries, recorded) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(entries) => Some(entries),
+    };
+    let object = (is_new || done.changed).then(|| done.object.into_owned());
+    Ok(Applied { object, managed_fields })
 }
 
 fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), ApplyError> {
@@ -156,22 +165,6 @@ fn is_entry(value: &Value) -> bool {
     value.is_object() && is_time && texts.into_iter().all(is_text)
 }
 
-/// Whether an object carries these entries already.
-fn is_recorded(live: &Value, entries: &[ManagedFieldsEntry]) -> bool {
-    let recorded = live["metadata"]["managedFields"].as_array().map_or(&[][..], Vec::as_slice);
-    let same = |recorded: &Value, entry: &ManagedFieldsEntry| {
-        let text = |name: &str| recorded[name].as_str();
-        let time = text("time").and_then(|time| time.parse().ok());
-        text("manager") == entry.manager.as_deref()
-            && text("operation") == entry.operation.as_deref()
-            && text("apiVersion") == entry.api_version.as_deref()
-            && text("subresource").filter(|s| !s.is_empty()) == entry.subresource.as_deref()
-            && time == entry.time.as_ref().map(|time| time.0)
-            && entry.fields_v1.as_ref().is_some_and(|fields| fields.0 == recorded["fieldsV1"])
-    };
-    recorded.len() == entries.len() && recorded.iter().zip(entries).all(|(r, e)| same(r, e))
-}
-
 struct Apply<'a> {
     versions: &'a dyn Versions,
     live: &'a Value,
@@ -180,16 +173,16 @@ struct Apply<'a> {
     now: Timestamp,
 }
 
-struct Done {
-    object: Value,
+struct Done<'a> {
+    object: Cow<'a, Value>,
     entries: Vec<Entry>,
     /// Whether the object is another one than before.
     changed: bool,
 }
 
-impl Apply<'_> {
+impl<'a> Apply<'a> {
     /// As [`run`](Self::run), but what kubectl's client-side apply has set is no conflict.
-    fn run_for_kubectl(&self, entries: Vec<Entry>, force: bool) -> Result<Done, ApplyError> {
+    fn run_for_kubectl(&self, entries: Vec<Entry>, force: bool) -> Result<Done<'a>, ApplyError> {
         let mut done = match self.run(entries.clone(), force) {
             Err(ApplyError::Conflicts(conflicts)) => {
                 let schema = schema(self.versions, &self.manager.api_version)?;
@@ -205,14 +198,16 @@ impl Apply<'_> {
         Ok(done)
     }
 
-    fn run(&self, mut entries: Vec<Entry>, force: bool) -> Result<Done, ApplyError> {
+    fn run(&self, mut entries: Vec<Entry>, force: bool) -> Result<Done<'a>, ApplyError> {
         let Self { versions, live, config, manager, now } = *self;
         let of = schema(versions, &manager.api_version)?.root();
         validate(of, config).map_err(|e| Error::new(self.typed_error(&e)))?;
         reconcile(versions, &mut entries);
-        let mut object = without_managed_fields(live);
-        merge(of, &mut object, config)
-            .map_err(|e| Error::new(format!("failed to merge config: {e}")))?;
+        let mut object = Cow::Borrowed(live);
+        if changes(of, live, config) {
+            merge(of, object.to_mut(), config)
+                .map_err(|e| Error::new(format!("failed to merge config: {e}")))?;
+        }
 
         let mut set = FieldSet::of_object(of, config)
             .map_err(|e| Error::new(format!("failed to get field set: {e}")))?;
@@ -226,18 +221,19 @@ impl Apply<'_> {
         if let Some(last) = last.filter(|last| !last.set.is_empty()) {
             let version = &manager.api_version;
             let prune = Prune { versions, version, entries: &entries, manager, last: &last };
-            object = prune.run(object)?;
+            prune.run(&mut object)?;
         }
 
         let change = Change { versions, old: live, new: &object, manager };
-        let mut found = change.compare()?;
+        let is_other = matches!(object, Cow::Owned(_));
+        let mut found = if is_other { change.compare()? } else { Comparison::default() };
         let mut changed = !found.is_empty();
         change.filter(&manager.api_version, &mut found);
         if let Some(conflicts) = change.take_away(&found, &mut entries, Some(manager), force)? {
             return Err(ApplyError::Conflicts(conflicts));
         }
         // Fields that nobody owns may differ all the same.
-        changed = changed || !same_object(live, &object);
+        changed = changed || (is_other && !same(live, &object));
         if let (true, Some(own)) =
             (changed, entries.iter_mut().find(|e| e.manager.is_same(manager)))
         {
@@ -255,39 +251,4 @@ impl Apply<'_> {
             "failed to create typed patch object ({namespace}/{name}; {version}, Kind={kind}): {problem}"
         )
     }
-}
-
-/// A copy without the entries, which may be the larger part of an object.
-fn without_managed_fields(object: &Value) -> Value {
-    let Value::Object(fields) = object else { return object.clone() };
-    let copy = |(name, value): (&String, &Value)| {
-        let value = match (name.as_str(), value) {
-            ("metadata", Value::Object(metadata)) => {
-                let others = metadata.iter().filter(|(name, _)| *name != "managedFields");
-                Value::Object(others.map(|(k, v)| (k.clone(), v.clone())).collect())
-            }
-            (_, value) => value.clone(),
-        };
-        (name.clone(), value)
-    };
-    Value::Object(fields.iter().map(copy).collect())
-}
-
-/// Whether two objects are the same but for the entries of the first.
-fn same_object(live: &Value, object: &Value) -> bool {
-    let (Value::Object(a), Value::Object(b)) = (live, object) else { return same(live, object) };
-    a.len() == b.len()
-        && a.iter().zip(b).all(|((ak, av), (bk, bv))| {
-            ak == bk
-                && match (ak.as_str(), av, bv) {
-                    ("metadata", Value::Object(a), Value::Object(b)) => {
-                        let mut a = a.iter().filter(|(name, _)| *name != "managedFields");
-                        let mut b = b.iter();
-                        b.by_ref().all(|(bk, bv)| {
-                            a.next().is_some_and(|(ak, av)| ak == bk && same(av, bv))
-                        }) && a.next().is_none()
-                    }
-                    _ => same(av, bv),
-                }
-        })
 }

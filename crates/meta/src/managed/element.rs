@@ -1,8 +1,13 @@
 //! Path elements: one step from a container to a field or an item of it.
 
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
 use std::cmp::Ordering;
 use std::fmt;
+
+/// Most steps are no longer than this as text.
+const ENCODED_USUAL_BYTES: usize = 32;
 
 /// One step of a path, as FieldsV1 and the messages of conflicts name it.
 ///
@@ -40,11 +45,7 @@ impl PathElement {
         Ok(Some(match letter {
             b'f' => Self::field(rest),
             b'v' => Self::Value(serde_json::from_str(rest).map_err(of_json)?),
-            b'k' => {
-                let fields: serde_json::Map<String, Value> =
-                    serde_json::from_str(rest).map_err(of_json)?;
-                Self::Key(fields.into_iter().map(|(k, v)| (k.into_boxed_str(), v)).collect())
-            }
+            b'k' => Self::Key(serde_json::from_str::<Keys>(rest).map_err(of_json)?.0),
             b'i' => Self::Index(rest.parse().map_err(|e| format!("{e} in {text:?}"))?),
             _ => return Ok(None),
         }))
@@ -52,32 +53,37 @@ impl PathElement {
 
     /// Writes what [`decode`](Self::decode) reads.
     pub(super) fn encode(&self) -> String {
+        let mut text = String::with_capacity(ENCODED_USUAL_BYTES);
+        self.encode_into(&mut text);
+        text
+    }
+
+    pub(super) fn encode_into(&self, text: &mut String) {
         match self {
             Self::Field(name) => {
-                let mut text = String::with_capacity(2 + name.len());
                 text.push_str("f:");
                 text.push_str(name);
-                text
             }
             Self::Key(fields) => {
-                let mut text = String::from("k:{");
+                text.push_str("k:{");
                 for (i, (name, value)) in fields.iter().enumerate() {
                     if i > 0 {
                         text.push(',');
                     }
-                    push_json(&mut text, &**name);
+                    push_text(text, name);
                     text.push(':');
-                    push_json(&mut text, value);
+                    push_json(text, value);
                 }
                 text.push('}');
-                text
             }
             Self::Value(value) => {
-                let mut text = String::from("v:");
-                push_json(&mut text, value);
-                text
+                text.push_str("v:");
+                push_json(text, value);
             }
-            Self::Index(index) => format!("i:{index}"),
+            Self::Index(index) => {
+                text.push_str("i:");
+                text.push_str(&index.to_string());
+            }
         }
     }
 
@@ -99,10 +105,64 @@ impl PathElement {
 }
 
 /// JSON as Go writes it into a key.
-fn push_json(text: &mut String, value: &(impl serde::Serialize + ?Sized)) {
+fn push_json(text: &mut String, value: &Value) {
+    match value {
+        Value::String(value) => push_text(text, value),
+        other => push_any(text, other),
+    }
+}
+
+/// A JSON string; most names need no escapes.
+fn push_text(text: &mut String, value: &str) {
+    let is_plain = |byte: u8| {
+        matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
+    };
+    if value.bytes().all(is_plain) {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        push_any(text, value);
+    }
+}
+
+fn push_any(text: &mut String, value: &(impl serde::Serialize + ?Sized)) {
     // A value of a JSON tree always serialises; nothing would be lost but the name of one item.
     let bytes = crate::json::to_vec(value).unwrap_or_default();
     text.push_str(&String::from_utf8_lossy(&bytes));
+}
+
+/// The key fields of an item, by name.
+struct Keys(Box<[(Box<str>, Value)]>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        let mut fields: Vec<(Box<str>, Value)> = Vec::with_capacity(1);
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        if !fields.is_sorted_by(|a, b| a.0 < b.0) {
+            // As in any object the last one of a name counts.
+            fields.reverse();
+            fields.sort_by(|a, b| a.0.cmp(&b.0));
+            fields.dedup_by(|next, kept| next.0 == kept.0);
+        }
+        Ok(Keys(fields.into_boxed_slice()))
+    }
 }
 
 impl Ord for PathElement {

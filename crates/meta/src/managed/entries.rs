@@ -4,7 +4,7 @@ use super::MAX_UPDATE_MANAGERS;
 use super::set::FieldSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
-use serde_json::Value;
+use std::borrow::Cow;
 
 /// Under this name the oldest entries become one.
 const ANCIENT: &str = "ancient-changes";
@@ -68,13 +68,39 @@ impl Entry {
     fn seconds(&self) -> i64 {
         self.time.map_or(0, Timestamp::as_second)
     }
+
+    fn is_written_as(&self, was: &ManagedFieldsEntry) -> bool {
+        manager_of(was).is_ok_and(|manager| manager == self.manager)
+            && was.time.as_ref().map(|time| time.0) == self.time
+            && was.fields_v1.as_ref().is_some_and(|fields| self.set.is_written_as(&fields.0))
+    }
+
+    fn write_over(self, was: &[ManagedFieldsEntry]) -> ManagedFieldsEntry {
+        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+        let mut known = was.iter().filter_map(|entry| entry.fields_v1.as_ref());
+        let known = known.find(|fields| self.set.is_written_as(&fields.0)).cloned();
+        let fields = known.unwrap_or_else(|| FieldsV1(self.set.to_fields_v1()));
+        let Manager { name, operation, api_version, subresource } = self.manager;
+        let operation = match operation {
+            Operation::Apply => "Apply",
+            Operation::Update => "Update",
+        };
+        ManagedFieldsEntry {
+            manager: filled(name),
+            operation: Some(operation.to_owned()),
+            api_version: filled(api_version),
+            subresource: filled(subresource),
+            time: self.time.map(Time),
+            fields_type: Some(FIELDS_V1.to_owned()),
+            fields_v1: Some(fields),
+        }
+    }
 }
 
 /// The entries that an object carries. Of two for one manager the last one counts, as in Go.
-pub(super) fn read(object: &Value) -> Result<Vec<Entry>, String> {
+pub(super) fn read(list: &[ManagedFieldsEntry]) -> Result<Vec<Entry>, String> {
     let mut entries: Vec<Entry> = Vec::new();
-    let list = object["metadata"]["managedFields"].as_array();
-    for (i, entry) in list.into_iter().flatten().enumerate() {
+    for (i, entry) in list.iter().enumerate() {
         let entry = read_entry(i, entry)?;
         match entries.iter_mut().find(|e| e.manager.is_same(&entry.manager)) {
             Some(same) => *same = entry,
@@ -84,94 +110,91 @@ pub(super) fn read(object: &Value) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-fn read_entry(i: usize, entry: &Value) -> Result<Entry, String> {
-    let text = |name: &str| entry[name].as_str().unwrap_or_default();
-    let operation = match text("operation") {
-        "Apply" => Operation::Apply,
-        "Update" => Operation::Update,
-        _ => return Err("operation must be `Apply` or `Update`".to_owned()),
-    };
-    if text("apiVersion").is_empty() {
-        return Err("apiVersion must not be empty".to_owned());
+fn read_entry(i: usize, entry: &ManagedFieldsEntry) -> Result<Entry, String> {
+    let manager = manager_of(entry)?;
+    match entry.fields_type.as_deref() {
+        Some(FIELDS_V1) => {}
+        None | Some("") => return Err(format!("missing fieldsType in managed fields entry {i}")),
+        Some(other) => {
+            return Err(format!("invalid fieldsType {other:?} in managed fields entry {i}"));
+        }
     }
-    match text("fieldsType") {
-        FIELDS_V1 => {}
-        "" => return Err(format!("missing fieldsType in managed fields entry {i}")),
-        other => return Err(format!("invalid fieldsType {other:?} in managed fields entry {i}")),
-    }
-    let set = match entry.get("fieldsV1") {
-        Some(fields) => FieldSet::from_fields_v1(fields),
+    let set = match &entry.fields_v1 {
+        Some(fields) => FieldSet::from_fields_v1(&fields.0),
         None => Ok(FieldSet::new()),
     };
     let set = set.map_err(|e| format!("error decoding set: {e}"))?;
-    let time = match &entry["time"] {
-        Value::String(time) => Some(time.parse().map_err(|e| format!("error decoding time: {e}"))?),
-        _ => None,
+    Ok(Entry { manager, set, time: entry.time.as_ref().map(|time| time.0) })
+}
+
+fn manager_of(entry: &ManagedFieldsEntry) -> Result<Manager, String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let operation = match entry.operation.as_deref() {
+        Some("Apply") => Operation::Apply,
+        Some("Update") => Operation::Update,
+        _ => return Err("operation must be `Apply` or `Update`".to_owned()),
     };
-    let manager = Manager {
-        name: text("manager").to_owned(),
-        operation,
-        api_version: text("apiVersion").to_owned(),
-        subresource: text("subresource").to_owned(),
-    };
-    Ok(Entry { manager, set, time })
+    let api_version = text(&entry.api_version);
+    if api_version.is_empty() {
+        return Err("apiVersion must not be empty".to_owned());
+    }
+    let (name, subresource) = (text(&entry.manager), text(&entry.subresource));
+    Ok(Manager { name, operation, api_version, subresource })
 }
 
 /// The entries in force for a write: the client's own if it has sent any, or else the live ones.
 ///
 /// On a subresource the client's are ignored. What cannot be read counts as not there.
-pub(super) fn in_force(live: Option<&Value>, new: &Value, subresource: &str) -> Vec<Entry> {
-    let of_live = || live.and_then(|live| read(live).ok()).unwrap_or_default();
-    if !subresource.is_empty() {
-        return of_live();
-    }
-    match new["metadata"]["managedFields"].as_array() {
-        Some(list) if is_reset(list) => Vec::new(),
-        None => of_live(),
-        Some(_) => match read(new) {
+pub(super) fn in_force(
+    live: &[ManagedFieldsEntry],
+    new: Option<&[ManagedFieldsEntry]>,
+    subresource: &str,
+) -> Vec<Entry> {
+    let of_live = || read(live).unwrap_or_default();
+    match new {
+        Some(list) if subresource.is_empty() => match read(list) {
+            _ if is_reset(list) => Vec::new(),
             Ok(entries) if !entries.is_empty() => entries,
             _ => of_live(),
         },
+        _ => of_live(),
     }
 }
 
 /// `[]` or `[{}]`: the client wants the record to start afresh.
-fn is_reset(list: &[Value]) -> bool {
-    let is_empty = |value: &Value| value.is_null() || value.as_str().is_some_and(str::is_empty);
+fn is_reset(list: &[ManagedFieldsEntry]) -> bool {
+    let is_empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
     match list {
         [] => true,
-        [Value::Object(entry)] => entry.values().all(is_empty),
+        [entry] => {
+            let texts = [&entry.manager, &entry.operation, &entry.api_version];
+            texts.into_iter().all(is_empty)
+                && is_empty(&entry.fields_type)
+                && is_empty(&entry.subresource)
+                && entry.time.is_none()
+                && entry.fields_v1.is_none()
+        }
         _ => false,
     }
 }
 
 /// The entries as metadata carry them, in Go's order: those of apply first, then by time in
 /// seconds, then by manager, version and subresource.
-pub(super) fn write(mut entries: Vec<Entry>) -> Vec<ManagedFieldsEntry> {
+///
+/// `was` is what they replace. What it says already is not written anew: it may be long.
+pub(super) fn write(
+    mut entries: Vec<Entry>,
+    was: &[ManagedFieldsEntry],
+) -> Cow<'_, [ManagedFieldsEntry]> {
     entries.sort_by(|a, b| {
         let key = |e: &Entry| (e.manager.operation, e.seconds());
         let name = |m: &Manager| (m.name.clone(), m.api_version.clone(), m.subresource.clone());
         key(a).cmp(&key(b)).then_with(|| name(&a.manager).cmp(&name(&b.manager)))
     });
-    entries.into_iter().map(write_entry).collect()
-}
-
-fn write_entry(entry: Entry) -> ManagedFieldsEntry {
-    let filled = |text: String| Some(text).filter(|text| !text.is_empty());
-    let Manager { name, operation, api_version, subresource } = entry.manager;
-    let operation = match operation {
-        Operation::Apply => "Apply",
-        Operation::Update => "Update",
-    };
-    ManagedFieldsEntry {
-        manager: filled(name),
-        operation: Some(operation.to_owned()),
-        api_version: filled(api_version),
-        subresource: filled(subresource),
-        time: entry.time.map(Time),
-        fields_type: Some(FIELDS_V1.to_owned()),
-        fields_v1: Some(FieldsV1(entry.set.to_fields_v1())),
+    if entries.len() == was.len() && entries.iter().zip(was).all(|(e, was)| e.is_written_as(was)) {
+        return Cow::Borrowed(was);
     }
+    entries.into_iter().map(|entry| entry.write_over(was)).collect()
 }
 
 /// A time as metadata carry it, in whole seconds.

@@ -24,11 +24,35 @@ impl FieldSet {
     /// are numbers or need escapes; a client that reads JSON cannot tell.
     #[must_use]
     pub fn to_fields_v1(&self) -> Value {
-        let mut fields = Map::new();
-        for entry in &self.entries {
-            fields.insert(entry.element.encode(), entry.to_value());
+        let fields = self.entries.iter().map(|entry| (entry.element.encode(), entry.to_value()));
+        Value::Object(fields.collect())
+    }
+
+    /// Whether a tree is what this set is written as.
+    pub(super) fn is_written_as(&self, fields: &Value) -> bool {
+        self.is_tree(fields, false, &mut String::new())
+    }
+
+    /// `is_member` is whether the field that is the tree's root is in a set with others below it.
+    fn is_tree(&self, fields: &Value, is_member: bool, key: &mut String) -> bool {
+        let Value::Object(fields) = fields else { return false };
+        if fields.len() != self.entries.len() + usize::from(is_member)
+            || (is_member && fields.get(".") != Some(&Value::Object(Map::new())))
+        {
+            return false;
         }
-        Value::Object(fields)
+        // The order of both is nearly the same, so what comes next there is looked at first.
+        let mut in_order = fields.iter().filter(|(key, _)| *key != ".");
+        self.entries.iter().all(|entry| {
+            key.clear();
+            entry.element.encode_into(key);
+            let below = match in_order.next() {
+                Some((next, below)) if next == key => Some(below),
+                _ => fields.get(&**key),
+            };
+            let is_member = entry.member && !entry.children.is_empty();
+            below.is_some_and(|below| entry.children.is_tree(below, is_member, key))
+        })
     }
 }
 

@@ -7,6 +7,12 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
+#[cfg(test)]
+thread_local! {
+    /// How many pairs of names were compared: what would grow first if something were quadratic.
+    pub(super) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// What names an item, borrowed from it.
 #[derive(Clone, Debug)]
 pub(super) enum ItemKey<'a> {
@@ -79,6 +85,8 @@ impl<'a> ItemKey<'a> {
 
     /// The order of names, that of [`PathElement`].
     pub(super) fn compare(&self, other: &Self) -> Ordering {
+        #[cfg(test)]
+        COMPARED.set(COMPARED.get() + 1);
         match (self, other) {
             (Self::Value(a), Self::Value(b)) => compare_values(a, b),
             (Self::Value(_), _) => Ordering::Greater,
@@ -132,8 +140,17 @@ fn hash_value<H: Hasher>(value: &Value, state: &mut H) {
 
 /// Whether no two items have the same name.
 pub(super) fn all_differ(keys: &[ItemKey<'_>]) -> bool {
+    first_repeated(keys).is_none()
+}
+
+/// The first item whose name an earlier one has too.
+pub(super) fn first_repeated<'k, 'a>(keys: &'k [ItemKey<'a>]) -> Option<&'k ItemKey<'a>> {
+    // Lists are often sorted.
+    if keys.is_sorted_by(|a, b| a.compare(b).is_lt()) {
+        return None;
+    }
     let mut seen = HashSet::with_capacity(keys.len());
-    keys.iter().all(|key| seen.insert(key))
+    keys.iter().find(|key| !seen.insert(*key))
 }
 
 /// The names of all items of a list in its order.

@@ -11,6 +11,7 @@ use super::validate::validate;
 use crate::json;
 use crate::validation::ANNOTATIONS_MAX_BYTES;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The one manager for which this is done; to opt out is to go by another name.
 pub(super) const MANAGER: &str = "kubectl";
@@ -42,13 +43,9 @@ pub(super) fn without(conflicts: Conflicts, allowed: Option<&FieldSet>) -> Optio
 }
 
 /// Brings the annotation up to date, if the object has it; whether that has changed it.
-pub(super) fn refresh(object: &mut Value, config: &Value) -> bool {
-    let annotations = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
-    let Some(annotations) = annotations else { return false };
-    let Some(old) = annotations.get(ANNOTATION).and_then(Value::as_str) else { return false };
-    if old.is_empty() {
-        return false;
-    }
+pub(super) fn refresh(object: &mut Cow<'_, Value>, config: &Value) -> bool {
+    let old = object["metadata"]["annotations"][ANNOTATION].as_str();
+    let Some(old) = old.filter(|text| !text.is_empty()) else { return false };
     let mut config = config.clone();
     let own = config.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut);
     own.map(|own| own.remove(ANNOTATION));
@@ -58,6 +55,8 @@ pub(super) fn refresh(object: &mut Value, config: &Value) -> bool {
     if old == text {
         return false;
     }
+    let annotations = object.to_mut().pointer_mut("/metadata/annotations");
+    let Some(annotations) = annotations.and_then(Value::as_object_mut) else { return false };
     annotations.insert(ANNOTATION.to_owned(), Value::String(text));
     if size(annotations) > ANNOTATIONS_MAX_BYTES {
         annotations.remove(ANNOTATION);

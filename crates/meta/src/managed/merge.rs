@@ -4,16 +4,61 @@
 //! come in the configuration's order, those that only the object has where they were before.
 
 use super::MAX_DEPTH;
-use super::element::PathElement;
-use super::items::{ItemKey, keys_of};
+use super::element::{PathElement, same};
+use super::items::{ItemKey, all_differ, first_repeated, keys_of};
 use super::problem::Problem;
 use super::schema::{ListKind, ListNode, Shape, Type};
 use serde_json::{Map, Value};
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 /// Lays `config` over `object`.
 pub(super) fn merge(of: Type<'_>, object: &mut Value, config: &Value) -> Result<(), String> {
     walk(of, object, config, 0).map_err(|problem| problem.to_string())
+}
+
+/// Whether laying `config`, which fits its type, over `object` may change it.
+///
+/// This is the usual case of a controller that applies what is there, so it copies nothing.
+pub(super) fn changes(of: Type<'_>, object: &Value, config: &Value) -> bool {
+    match of.shape(config) {
+        Shape::Map(map) if !map.atomic => {
+            let have = object.as_object().filter(|fields| !fields.is_empty());
+            match (have, config.as_object()) {
+                (Some(have), Some(config)) => config.iter().any(|(name, value)| {
+                    have.get(name).is_none_or(|field| changes(of.below(name), field, value))
+                }),
+                (Some(_), None) => false,
+                (None, _) => !same(object, config),
+            }
+        }
+        Shape::List(list) if list.kind != ListKind::Atomic => {
+            let config = config.as_array().map_or(&[][..], Vec::as_slice);
+            match object.as_array().filter(|items| !items.is_empty()) {
+                Some(_) if config.is_empty() => false,
+                Some(have) => items_change(of.of_items(list), list, have, config),
+                None => true,
+            }
+        }
+        _ => !same(object, config),
+    }
+}
+
+/// As [`changes`], of lists: one stays as it is where it has the items of the other in its order, and
+/// maybe more; but not where a name is there twice, for its items become one.
+fn items_change(types: Type<'_>, list: &ListNode, have: &[Value], config: &[Value]) -> bool {
+    if have.len() != config.len() && !keys_of(list, types, have).is_ok_and(|keys| all_differ(&keys))
+    {
+        return true;
+    }
+    let mut have = have.iter();
+    let is_there = |item: &Value| {
+        let Ok(key) = ItemKey::of(list, types, item) else { return false };
+        let is_namesake =
+            |other: &&Value| ItemKey::of(list, types, other).is_ok_and(|other| other == key);
+        have.find(is_namesake).is_some_and(|other| !changes(types, other, item))
+    };
+    !config.iter().all(is_there)
 }
 
 fn walk(of: Type<'_>, object: &mut Value, config: &Value, depth: usize) -> Result<(), Problem> {
@@ -121,6 +166,10 @@ fn items(
     Ok(())
 }
 
+fn places_of<'k, 'a>(keys: &'k [ItemKey<'a>]) -> HashMap<&'k ItemKey<'a>, usize> {
+    keys.iter().enumerate().map(|(at, key)| (key, at)).collect()
+}
+
 impl Matches {
     fn find<'a>(
         list: &'a ListNode,
@@ -129,14 +178,11 @@ impl Matches {
         config: &'a [Value],
     ) -> Result<Self, Problem> {
         let right = keys_of(list, types, config).map_err(Problem::new)?;
-        let mut by_key: HashMap<&ItemKey<'_>, usize> = HashMap::with_capacity(right.len());
-        for (r, key) in right.iter().enumerate() {
-            if by_key.insert(key, r).is_some() {
-                let key = key.to_element();
-                return Err(Problem::new(format!("duplicate entries for key {key}")));
-            }
+        if let Some(twice) = first_repeated(&right) {
+            return Err(Problem::new(format!("duplicate entries for key {}", twice.to_element())));
         }
         let left = keys_of(list, types, have).map_err(Problem::new)?;
+        let by_key = LazyCell::new(|| places_of(&right));
         let mut out =
             Self { left: Vec::with_capacity(left.len()), right: vec![Namesake::None; right.len()] };
         let mut expected = 0;

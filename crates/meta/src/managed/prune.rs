@@ -28,17 +28,18 @@ impl Prune<'_> {
     ///
     /// The order of the steps matters where sets overlap: first all of `last` goes; then what
     /// anybody owns comes back, in the version of each; then what was not in `last` comes back.
-    pub(super) fn run(&self, merged: Value) -> Result<Value, Error> {
+    pub(super) fn run(&self, merged: &mut Cow<'_, Value>) -> Result<(), Error> {
         let last_version = &self.last.manager.api_version;
-        let Some(last_schema) = self.versions.schema(last_version) else { return Ok(merged) };
+        let Some(last_schema) = self.versions.schema(last_version) else { return Ok(()) };
         let of = last_schema.root();
         let is_here = |e: &Entry| e.manager.api_version == self.version;
         if is_here(self.last) && self.entries.iter().all(is_here) {
-            return Ok(self.run_in_one_version(of, merged));
+            self.run_in_one_version(of, merged);
+            return Ok(());
         }
         let mut last = self.last.set.clone();
         last.ensure_named_fields_are_members(of);
-        let whole = self.converted(&merged, self.version, last_version)?.into_owned();
+        let whole = self.converted(merged, self.version, last_version)?.into_owned();
         let mut pruned = whole.clone();
         remove(of, &mut pruned, &last);
         let pruned = self.add_back_owned(&whole, pruned)?;
@@ -48,22 +49,23 @@ impl Prune<'_> {
         gone.subtract(&fields(of, &pruned)?);
         let gone = gone.intersection(&last);
         if gone.is_empty() && last_version == self.version {
-            return Ok(merged);
+            return Ok(());
         }
         // As in Go, what was applied in another version has been through that version.
         let mut result = whole;
         remove(of, &mut result, &gone);
         let mut result = self.converted(&result, last_version, self.version)?.into_owned();
         self.fill(&mut result, self.version);
-        Ok(result)
+        *merged = Cow::Owned(result);
+        Ok(())
     }
 
     /// The same where all entries are in the version of the object: sets need no detour through
     /// conversions, so what nobody owns is simply what is left of `last`.
-    fn run_in_one_version(&self, of: Type<'_>, mut merged: Value) -> Value {
+    fn run_in_one_version(&self, of: Type<'_>, merged: &mut Cow<'_, Value>) {
         let mut own = self.entries.iter().filter(|e| e.manager.is_same(self.manager));
         if own.any(|own| self.last.set.is_subset(&own.set)) {
-            return merged;
+            return;
         }
         let mut gone = self.last.set.clone();
         gone.ensure_named_fields_are_members(of);
@@ -71,10 +73,9 @@ impl Prune<'_> {
             gone.subtract_with_named_fields(&entry.set, of);
         }
         if !gone.is_empty() {
-            remove(of, &mut merged, &gone);
-            self.fill(&mut merged, self.version);
+            remove(of, merged.to_mut(), &gone);
+            self.fill(merged.to_mut(), self.version);
         }
-        merged
     }
 
     /// Brings back what anybody owns, and the version of the result.

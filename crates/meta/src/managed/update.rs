@@ -26,6 +26,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// An object, and apart from it who owns its fields: what is recorded may be the larger part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Managed<'a> {
+    /// The object without `metadata.managedFields`.
+    pub object: &'a Value,
+    /// Its `metadata.managedFields`; of an object that a client has sent, none is not the same as an
+    /// empty list.
+    pub managed_fields: Option<&'a [ManagedFieldsEntry]>,
+}
+
+impl<'a> Managed<'a> {
+    pub(super) fn entries(self) -> &'a [ManagedFieldsEntry] {
+        self.managed_fields.unwrap_or_default()
+    }
+}
+
 /// The entries of an object that is created or changed by an ordinary write.
 ///
 /// `new` is the object as the client has written it, before the kind's own preparation: what the
@@ -39,21 +55,23 @@ impl std::error::Error for Error {}
 /// any entries, and so should the caller.
 pub fn update(
     versions: &dyn Versions,
-    live: Option<&Value>,
-    new: &Value,
+    live: Option<Managed<'_>>,
+    new: Managed<'_>,
     manager: &Manager,
     now: Timestamp,
 ) -> Result<Vec<ManagedFieldsEntry>, Error> {
-    let mut entries = in_force(live, new, &manager.subresource);
-    if entries.is_empty() && live.is_some_and(has_uid) {
+    let recorded = live.map_or(&[][..], |live| live.entries());
+    let mut entries = in_force(recorded, new.managed_fields, &manager.subresource);
+    if entries.is_empty() && live.is_some_and(|live| has_uid(live.object)) {
         return Ok(Vec::new());
     }
     let nothing = Value::Null;
-    let old = live.or_else(|| versions.empty(&manager.api_version)).unwrap_or(&nothing);
+    let old = live.map(|live| live.object).or_else(|| versions.empty(&manager.api_version));
     let manager = Manager { operation: Operation::Update, ..manager.or_unknown() };
-    let change = Change { versions, old, new, manager: &manager };
+    let old = old.unwrap_or(&nothing);
+    let change = Change { versions, old, new: new.object, manager: &manager };
     record(&change, &mut entries, now)?;
-    Ok(write(entries))
+    Ok(write(entries, recorded).into_owned())
 }
 
 /// A stored object has a UID; what is compared with for a create has none.

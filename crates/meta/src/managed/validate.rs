@@ -19,19 +19,31 @@ pub(super) fn validate(of: Type<'_>, value: &Value) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(join(&problems)) }
 }
 
-fn report(problems: &mut Vec<Problem>, path: &[PathElement], message: impl Into<String>) {
-    if problems.len() < MAX_PROBLEMS {
-        let problem = Problem::new(message);
-        problems.push(path.iter().rev().fold(problem, Problem::below));
+/// A step of the way to a value; it is put into words only where something is wrong.
+enum Step<'a> {
+    Field(&'a str),
+    Item(ItemKey<'a>),
+    Index(usize),
+}
+
+impl Step<'_> {
+    fn to_element(&self) -> PathElement {
+        match self {
+            Self::Field(name) => PathElement::field(name),
+            Self::Item(key) => key.to_element(),
+            Self::Index(i) => PathElement::Index(i64::try_from(*i).unwrap_or(i64::MAX)),
+        }
     }
 }
 
-fn walk<'a>(
-    of: Type<'a>,
-    value: &'a Value,
-    path: &mut Vec<PathElement>,
-    problems: &mut Vec<Problem>,
-) {
+fn report(problems: &mut Vec<Problem>, path: &[Step<'_>], message: impl Into<String>) {
+    if problems.len() < MAX_PROBLEMS {
+        let below = |problem: Problem, step: &Step<'_>| problem.below(&step.to_element());
+        problems.push(path.iter().rev().fold(Problem::new(message), below));
+    }
+}
+
+fn walk<'a>(of: Type<'a>, value: &'a Value, path: &mut Vec<Step<'a>>, problems: &mut Vec<Problem>) {
     if path.len() > MAX_DEPTH {
         problems.push(Problem::too_deep());
         return;
@@ -70,11 +82,11 @@ fn walk<'a>(
 fn fields<'a>(
     of: Type<'a>,
     object: &'a Map<String, Value>,
-    path: &mut Vec<PathElement>,
+    path: &mut Vec<Step<'a>>,
     problems: &mut Vec<Problem>,
 ) {
     for (name, value) in object {
-        path.push(PathElement::field(name));
+        path.push(Step::Field(name));
         match of.field(name) {
             Some(below) => walk(below, value, path, problems),
             None => report(problems, path, "field not declared in schema"),
@@ -87,20 +99,19 @@ fn items<'a>(
     of: Type<'a>,
     list: &'a ListNode,
     values: &'a [Value],
-    path: &mut Vec<PathElement>,
+    path: &mut Vec<Step<'a>>,
     problems: &mut Vec<Problem>,
 ) {
     let types = of.of_items(list);
     let mut keys = Vec::new();
     for (i, value) in values.iter().enumerate() {
-        let element = if list.kind == ListKind::Atomic {
-            PathElement::Index(i64::try_from(i).unwrap_or(i64::MAX))
+        let step = if list.kind == ListKind::Atomic {
+            Step::Index(i)
         } else {
             match ItemKey::of(list, types, value) {
                 Ok(key) => {
-                    let element = key.to_element();
-                    keys.push(key);
-                    element
+                    keys.push(key.clone());
+                    Step::Item(key)
                 }
                 Err(e) => {
                     report(problems, path, format!("element {i}: {e}"));
@@ -108,7 +119,7 @@ fn items<'a>(
                 }
             }
         };
-        path.push(element);
+        path.push(step);
         walk(types, value, path, problems);
         path.pop();
     }

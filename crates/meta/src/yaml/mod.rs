@@ -77,6 +77,9 @@ pub fn strict(parsed: &Parsed, unknown: &[String]) -> Vec<Strict> {
     let duplicates = (!parsed.duplicates.is_empty()).then(|| {
         Strict::Yaml(format!("yaml: unmarshal errors:\n  {}", parsed.duplicates.join("\n  ")))
     });
+    if unknown.is_empty() {
+        return duplicates.into_iter().collect();
+    }
     // What is unknown is found in the JSON that the document was turned into, with sorted keys.
     let text = json::to_vec(&parsed.value).unwrap_or_default();
     duplicates.into_iter().chain(json::in_document_order(&text, unknown, &[])).collect()

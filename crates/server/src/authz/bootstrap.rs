@@ -82,7 +82,8 @@ impl Bootstrap {
             if left_alone || !complete(&mut stored, wanted.clone()) {
                 return Ok(());
             }
-            if store.update(key, &stored, entry.revision).await?.is_some() {
+            let draft = store.draft(key, &stored, entry.revision)?;
+            if store.update(draft).await?.is_some() {
                 return Ok(());
             }
         }
@@ -128,7 +129,8 @@ impl Bootstrap {
             let mut role = role.clone();
             role.rules = Some(rules);
             role.metadata.resource_version = None;
-            if let Some(new) = self.roles.update(&entry.key, &role, entry.revision).await? {
+            let draft = self.roles.draft(&entry.key, &role, entry.revision)?;
+            if let Some(new) = self.roles.update(draft).await? {
                 written = new.revision;
             }
         }

@@ -158,24 +158,31 @@ impl Cache {
     }
 
     fn decode_here(&self, items: Vec<KeyValue>) -> Vec<Write> {
-        let write = |item: KeyValue| self.known(&item).or_else(|| self.write_of(&item));
+        let write = |item: KeyValue| match self.known(&item) {
+            Some(entry) => Some(Write::Put(entry)),
+            None => self.write_of(&item),
+        };
         items.into_iter().filter_map(write).collect()
     }
 
     /// The entry that is here already for what the storage has: the very same bytes, written by the
-    /// same write. So a cache that loads anew does not hold everything twice.
-    fn known(&self, item: &KeyValue) -> Option<Write> {
+    /// same write. So a cache that loads anew does not hold everything twice, and what is read past it
+    /// need not be decoded.
+    pub(crate) fn known(&self, item: &KeyValue) -> Option<Arc<Entry>> {
         let key = item.key.strip_prefix(&*self.prefix)?;
         let state = self.read();
         let entry = state.tree.get(key).filter(|entry| !entry.removed)?;
         let same = entry.revision == item.revision && entry.is_stored_as(&item.value);
-        same.then(|| Write::Put(Arc::clone(entry)))
+        same.then(|| Arc::clone(entry))
     }
 
     /// The stored value as an entry; `None` where the key is not one of this kind.
     fn write_of(&self, item: &KeyValue) -> Option<Write> {
         let KeyValue { key: path, value, revision } = item;
         let key = Key::below(&self.prefix, path)?;
+        if let Some(entry) = self.drafts.take(&key, item) {
+            return Some(Write::Put(Arc::new(entry)));
+        }
         Some(match Entry::new(&self.kind, key.clone(), value, *revision) {
             Ok(entry) => Write::Put(Arc::new(entry)),
             Err(why) => Write::Broken(key, Broken::found(self, path, *revision, why)),

@@ -17,7 +17,7 @@ impl Fields {
         let mut texts = Vec::new();
         for version in kind.versions.iter().filter(|version| !version.selectable.is_empty()) {
             // What cannot be had in a version has no fields in it.
-            let encoded = (version.encode)(object, None).ok();
+            let encoded = (version.encode_bare)(object).ok();
             let value = encoded.and_then(|it| serde_json::from_slice(&it.bytes).ok());
             let value: Value = value.unwrap_or_default();
             texts.extend(version.selectable.iter().map(|field| text_at(&value, field).into()));

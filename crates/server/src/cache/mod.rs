@@ -9,6 +9,7 @@
 mod broken;
 mod budget;
 mod counts;
+mod drafts;
 mod entry;
 mod feed;
 mod fields;
@@ -16,6 +17,7 @@ mod history;
 mod idle;
 mod index;
 mod json;
+mod key;
 mod page;
 mod proto;
 mod slice;
@@ -26,6 +28,7 @@ mod wanted;
 mod watcher;
 
 use counts::Counts;
+use drafts::Drafts;
 use history::History;
 use idle::Need;
 use pintle_meta::KindInfo;
@@ -42,8 +45,9 @@ use tree::Tree;
 pub(crate) use broken::Broken;
 pub(crate) use budget::Budget;
 pub(crate) use counts::write as write_metrics;
-pub(crate) use entry::{Corrupt, Entry, Key};
+pub(crate) use entry::{Corrupt, Entry};
 pub(crate) use history::Change;
+pub(crate) use key::Key;
 pub(crate) use page::{Entries, Page, Query};
 pub(crate) use slice::{Cursor, Slice};
 pub(crate) use wanted::Wanted;
@@ -79,6 +83,7 @@ pub(crate) struct Cache {
     progress_wanted: Notify,
     reload_wanted: Notify,
     question: Question,
+    drafts: Drafts,
     settings: Settings,
     /// What its history shares with those of the other caches.
     budget: Arc<Budget>,
@@ -130,11 +135,19 @@ impl Cache {
             progress_wanted: Notify::new(),
             reload_wanted: Notify::new(),
             question: Question::default(),
+            drafts: Drafts::default(),
             settings,
             budget: Arc::clone(budget),
             need: Need::default(),
             counts: Counts::default(),
         })
+    }
+
+    /// Is told what is about to be written here, in the form in which the storage will tell of it.
+    pub(crate) fn expect(&self, path: &str, entry: &Entry, value: &[u8]) {
+        if self.is_ready() && entry.is_stored_as(value) {
+            self.drafts.keep(path, entry.draft(&self.kind));
+        }
     }
 
     /// Whether the objects have been loaded once.

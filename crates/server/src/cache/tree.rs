@@ -5,8 +5,9 @@
 //! "how many follow this key" costs no walk over them. An index knows which chunks have a label, so
 //! that a selector costs no walk over the others.
 
-use super::entry::{Entry, Key};
+use super::entry::Entry;
 use super::index::{Index, states};
+use super::key::Key;
 use super::slice::Slice;
 use super::wanted::Wanted;
 use std::sync::Arc;

@@ -155,17 +155,17 @@ fn applied(
     options: &PatchOptions,
 ) -> Result<Box<dyn Object>, Status> {
     let force = options.force.unwrap_or_default();
-    let entry = stored.map(|(_, entry)| entry);
-    let made = fields::apply(cx, entry, &config.value, &options.field_manager, force)?;
+    let made = fields::apply(cx, stored, &config.value, &options.field_manager, force)?;
     report(cx, config, options)?;
-    let Applied { object, managed_fields: owners, object_changed, .. } = made;
-    let mut object = match stored {
-        Some((old, entry)) if !object_changed => {
+    let Applied { object, managed_fields: owners } = made;
+    let is_same = object.is_none();
+    let mut object = match (stored, object) {
+        (Some((old, entry)), None) => {
             let mut same = old.boxed_clone();
             same.meta_mut().resource_version = Some(entry.revision.to_string());
             same
         }
-        _ => read_back(cx, Expected::object(cx), object, options)?,
+        (_, object) => read_back(cx, Expected::object(cx), object.unwrap_or_default(), options)?,
     };
     if stored.is_none() && !object.uid().is_empty() {
         let uid = object.uid();
@@ -175,6 +175,10 @@ fn applied(
         return Err(Status::conflict(&cx.group_resource(), &cx.request.name, why));
     }
     update::check_place(cx, object.as_mut())?;
-    object.meta_mut().managed_fields = Some(owners).filter(|owners| !owners.is_empty());
+    object.meta_mut().managed_fields = match (owners, stored) {
+        (Some(owners), _) => Some(owners).filter(|owners| !owners.is_empty()),
+        (None, Some((old, _))) if !is_same => old.meta().managed_fields.clone(),
+        (None, _) => object.meta_mut().managed_fields.take(),
+    };
     Ok(object)
 }

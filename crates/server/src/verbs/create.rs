@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference,
 use pintle_meta::options::CreateOptions;
 use pintle_meta::validation::validate_object_meta;
 use pintle_meta::{FieldErrors, KindInfo, Object, Status};
+use std::sync::Arc;
 
 /// How often a generated name is tried.
 const GENERATED_NAME_TRIES: usize = 8;
@@ -63,7 +64,7 @@ pub(super) async fn finish(
         let created = if dry_run {
             match store.get_stored(&key).await? {
                 Some(_) => None,
-                None => Some(store.written(&key, object.as_ref(), 0)?),
+                None => Some(Arc::new(store.draft(&key, object.as_ref(), 0)?)),
             }
         } else {
             store.create(&key, object.as_ref()).await?

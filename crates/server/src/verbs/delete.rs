@@ -168,11 +168,11 @@ async fn attempt(
         mark(cx, new.meta_mut());
     }
     let stays = held || grace == Grace::Given;
-    let written = store.written(key, new.as_ref(), entry.revision)?;
-    let marked = if options.dry_run || written.bytes() == entry.bytes() {
-        written
+    let draft = store.draft(key, new.as_ref(), entry.revision)?;
+    let marked = if options.dry_run || draft.bytes() == entry.bytes() {
+        Arc::new(draft)
     } else {
-        match store.update(key, new.as_ref(), entry.revision).await {
+        match store.update(draft).await {
             Ok(Some(marked)) => marked,
             Ok(None) => return Ok(Outcome::Overtaken),
             Err(status) => return Ok(Outcome::Failed(status)),

@@ -10,7 +10,9 @@ use crate::part::{Action, BodyKind, Part};
 use crate::registry::Resource;
 use crate::store::Store;
 use crate::typing::Typing;
-use pintle_meta::managed::{self, Applied, FieldSet, Manager, Operation, TypeSchema, Versions};
+use pintle_meta::managed::{
+    self, Applied, FieldSet, Managed, Manager, Operation, TypeSchema, Versions,
+};
 use pintle_meta::{Object, Status};
 use serde_json::Value;
 
@@ -26,12 +28,16 @@ pub(super) fn track(
     new: &mut dyn Object,
     manager: &str,
 ) -> Result<(), Status> {
-    let written = as_json(cx, new)?;
-    let live = old.map(|(_, entry)| stored_json(cx, entry)).transpose()?;
+    let written = (cx.version().encode_bare)(new).map_err(|e| Status::internal(&e))?;
+    let written: Value =
+        serde_json::from_slice(&written.bytes).map_err(|e| Status::internal(&e))?;
+    let document = old.map(|(_, entry)| document(cx, entry)).transpose()?;
+    let live = old.zip(document.as_ref()).map(|((old, _), document)| managed_by(old, document));
     let versions = OfResource(&cx.resource);
     let now = names::whole_second(cx.request.time);
     let manager = named(cx, manager, Operation::Update);
-    let entries = match managed::update(&versions, live.as_ref(), &written, &manager, now) {
+    let written = managed_by(new, &written);
+    let entries = match managed::update(&versions, live, written, &manager, now) {
         Ok(entries) => Some(entries),
         Err(error) => {
             tracing::warn!(%error, "managed fields are dropped");
@@ -52,12 +58,13 @@ pub(super) fn keep_times(
 ) -> Result<(), Status> {
     let (was, is) = (&old.meta().managed_fields, &new.meta().managed_fields);
     let (Some(was), Some(is)) = (was, is) else { return Ok(()) };
-    if was == is || !managed::differ_only_in_time(was, is) {
+    let times_differ = || was.iter().zip(is).any(|(was, is)| was.time != is.time);
+    if !times_differ() || !managed::differ_only_in_time(was, is) {
         return Ok(());
     }
     let mut same = new.boxed_clone();
     same.meta_mut().managed_fields = Some(was.clone());
-    if store.written(key, same.as_ref(), entry.revision)?.bytes() == entry.bytes() {
+    if store.draft(key, same.as_ref(), entry.revision)?.bytes() == entry.bytes() {
         new.meta_mut().managed_fields = Some(was.clone());
     }
     Ok(())
@@ -71,7 +78,7 @@ pub(super) fn track_body(
     manager: &str,
 ) -> Result<(), Status> {
     let encoded = (action.body.encode)(body, None).map_err(|e| Status::internal(&e))?;
-    let written = serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
+    let written = managed::document(&encoded.bytes).map_err(|e| Status::internal(&e))?;
     let typing = action.typing.get_or_init(|| Typing::of_body(&action.body));
     let versions = OfBody { body: &action.body, typing };
     let now = names::whole_second(cx.request.time);
@@ -79,7 +86,8 @@ pub(super) fn track_body(
         api_version: action.body.api_version.clone(),
         ..named(cx, manager, Operation::Update)
     };
-    let entries = managed::update(&versions, None, &written, &manager, now);
+    let written = managed_by(body, &written);
+    let entries = managed::update(&versions, None, written, &manager, now);
     body.meta_mut().managed_fields = entries.ok().filter(|entries| !entries.is_empty());
     Ok(())
 }
@@ -87,16 +95,17 @@ pub(super) fn track_body(
 /// Applies a configuration to the stored object, or to none, in the version of the request.
 pub(super) fn apply(
     cx: &Context,
-    entry: Option<&Entry>,
+    stored: Option<(&dyn Object, &Entry)>,
     config: &Value,
     manager: &str,
     force: bool,
 ) -> Result<Applied, Status> {
-    let live = entry.map(|entry| stored_json(cx, entry)).transpose()?;
+    let document = stored.map(|(_, entry)| document(cx, entry)).transpose()?;
     let now = names::whole_second(cx.request.time);
     let manager = named(cx, manager, Operation::Apply);
     let versions = OfResource(&cx.resource);
-    Ok(managed::apply(&versions, live.as_ref(), config, &manager, force, now)?)
+    let live = stored.zip(document.as_ref()).map(|((old, _), document)| managed_by(old, document));
+    Ok(managed::apply(&versions, live, config, &manager, force, now)?)
 }
 
 /// Applies a configuration to a part. Nobody is recorded as an owner of its fields, so that an apply
@@ -116,7 +125,9 @@ pub(super) fn apply_body(
         api_version: part.body.api_version.clone(),
         ..named(cx, manager, Operation::Apply)
     };
-    Ok(managed::apply(&versions, Some(live), config, &manager, force, now)?.object)
+    let live = Managed { object: live, managed_fields: None };
+    let applied = managed::apply(&versions, Some(live), config, &manager, force, now)?;
+    Ok(applied.object.unwrap_or_else(|| live.object.clone()))
 }
 
 fn named(cx: &Context, name: &str, operation: Operation) -> Manager {
@@ -128,16 +139,15 @@ fn named(cx: &Context, name: &str, operation: Operation) -> Manager {
     }
 }
 
-/// The object as its client wrote it, in the version of the request.
-fn as_json(cx: &Context, object: &dyn Object) -> Result<Value, Status> {
-    let encoded = (cx.version().encode)(object, None).map_err(|e| Status::internal(&e))?;
-    let mut value: Value =
-        serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
-    // An empty list is left out of what is encoded, but here it says to start afresh.
-    if object.meta().managed_fields.as_ref().is_some_and(Vec::is_empty) {
-        value["metadata"]["managedFields"] = Value::Array(Vec::new());
-    }
-    Ok(value)
+/// An object with who owns its fields.
+fn managed_by<'a>(object: &'a dyn Object, document: &'a Value) -> Managed<'a> {
+    Managed { object: document, managed_fields: object.meta().managed_fields.as_deref() }
+}
+
+/// The stored object in the version of the request, without its managed fields.
+fn document(cx: &Context, entry: &Entry) -> Result<Value, Status> {
+    let document = entry.document(&cx.resource.kind, cx.version);
+    document.ok_or_else(|| Status::internal("the object has no such version"))
 }
 
 /// The stored object in the version of the request.

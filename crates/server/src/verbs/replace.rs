@@ -268,22 +268,22 @@ async fn write(
     (new, old): (&dyn Object, &dyn Object),
     entry: &Entry,
 ) -> Result<Outcome, Status> {
-    let unchanged = store.written(key, new, entry.revision)?;
+    let draft = store.draft(key, new, entry.revision)?;
     let done = |entry| Outcome::Written(Reply::Object { code: 200, entry });
     let released = is_released(new.meta(), old.meta());
     // The same bytes at the same revision: there is nothing to write, and nobody is told.
-    let is_same = !released && unchanged.bytes() == entry.bytes();
+    let is_same = !released && draft.bytes() == entry.bytes();
     if update.dry_run || (is_same && !store.is_stale(key).await?) {
-        return Ok(Outcome::Unwritten(Reply::Object { code: 200, entry: unchanged }));
+        return Ok(Outcome::Unwritten(Reply::Object { code: 200, entry: Arc::new(draft) }));
     }
     if released {
         return Ok(match store.delete(key, entry.revision).await {
-            Ok(true) => done(unchanged),
+            Ok(true) => done(Arc::new(draft)),
             Ok(false) => Outcome::Overtaken,
             Err(status) => Outcome::Failed(status),
         });
     }
-    Ok(match store.update(key, new, entry.revision).await {
+    Ok(match store.update(draft).await {
         Ok(written) => written.map_or(Outcome::Overtaken, done),
         Err(status) => Outcome::Failed(status),
     })

@@ -1,14 +1,22 @@
 //! What the schemas of a kind ask of an object that is to be stored.
 
 use super::Context;
+use pintle_meta::encode::Encoded;
 use pintle_meta::{FieldErrors, Object, Status, VersionInfo};
 use serde_json::Value;
 
-/// An object and the one that it replaces as documents of the hub version. They are made once for all
-/// that looks at them, for they may be large.
+/// An object and the one that it replaces as documents of the hub version, without their managed
+/// fields. They are made once for all that looks at them, for they may be large.
 pub(super) struct Documents {
     new: Value,
-    old: Option<Value>,
+    old: Old,
+}
+
+enum Old {
+    None,
+    /// The new one says the same.
+    Same,
+    Other(Value),
 }
 
 impl Documents {
@@ -22,13 +30,37 @@ impl Documents {
         if !(old.is_some() && kind.counts_generation || is_checked(hub)) {
             return Ok(None);
         }
-        let old = old.map(|old| in_version(hub, old)).transpose()?;
-        Ok(Some(Self { new: in_version(hub, new)?, old }))
+        Self::in_version(hub, new, old).map(Some)
+    }
+
+    fn in_version(
+        version: &VersionInfo,
+        new: &dyn Object,
+        old: Option<&dyn Object>,
+    ) -> Result<Self, Status> {
+        let encoded = |object| (version.encode_bare)(object).map_err(|e| Status::internal(&e));
+        let read =
+            |it: &Encoded| serde_json::from_slice(&it.bytes).map_err(|e| Status::internal(&e));
+        let (new, old) = (encoded(new)?, old.map(encoded).transpose()?);
+        let old = match &old {
+            None => Old::None,
+            Some(old) if old.bytes == new.bytes => Old::Same,
+            Some(old) => Old::Other(read(old)?),
+        };
+        Ok(Self { new: read(&new)?, old })
+    }
+
+    fn old(&self) -> Option<&Value> {
+        match &self.old {
+            Old::None => None,
+            Old::Same => Some(&self.new),
+            Old::Other(old) => Some(old),
+        }
     }
 
     /// Whether anything differs but the metadata and the status.
     pub(super) fn differ(&self) -> bool {
-        let Some(old) = &self.old else { return true };
+        let Some(old) = self.old() else { return true };
         !desired(&self.new).eq(desired(old))
     }
 }
@@ -49,13 +81,12 @@ pub(super) fn check(
     errors: &mut FieldErrors,
 ) -> Result<(), Status> {
     let hub = cx.resource.kind.hub();
-    if let Some(Documents { new, old }) = documents.filter(|_| is_checked(hub)) {
-        look(cx, hub, new, old.as_ref(), errors);
+    if let Some(documents) = documents.filter(|_| is_checked(hub)) {
+        look(cx, hub, documents, errors);
     }
     let written = cx.version();
     if cx.version > 0 && is_checked(written) {
-        let old = old.map(|old| in_version(written, old)).transpose()?;
-        look(cx, written, &in_version(written, new)?, old.as_ref(), errors);
+        look(cx, written, &Documents::in_version(written, new, old)?, errors);
     }
     Ok(())
 }
@@ -64,13 +95,8 @@ fn is_checked(version: &VersionInfo) -> bool {
     version.rules.is_some() || version.scale.is_some()
 }
 
-fn look(
-    cx: &Context,
-    version: &VersionInfo,
-    new: &Value,
-    old: Option<&Value>,
-    errors: &mut FieldErrors,
-) {
+fn look(cx: &Context, version: &VersionInfo, documents: &Documents, errors: &mut FieldErrors) {
+    let (new, old) = (&documents.new, documents.old());
     if let Some(paths) = &version.scale {
         paths.validate(new, errors);
     }
@@ -81,9 +107,4 @@ fn look(
     if cx.resource.kind.checks_lists {
         rules.check_lists(new, old, errors);
     }
-}
-
-fn in_version(version: &VersionInfo, object: &dyn Object) -> Result<Value, Status> {
-    let encoded = (version.encode)(object, None).map_err(|e| Status::internal(&e))?;
-    serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))
 }

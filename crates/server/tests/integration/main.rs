@@ -38,3 +38,4 @@ mod storage;
 mod versions;
 mod watch;
 mod writes;
+mod written;

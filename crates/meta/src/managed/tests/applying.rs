@@ -1,6 +1,7 @@
 //! Server-side apply.
 
 use super::fixture::{Stored, V1, V2, full};
+use crate::managed::items::COMPARED;
 use crate::managed::{ApplyError, Manager, Operation, apply};
 use crate::status::Status;
 use serde_json::{Value, json};
@@ -375,9 +376,9 @@ fn what_was_before_the_first_apply() {
 fn applying_the_same_again_changes_nothing() {
     let mut stored = Stored::default();
     let config = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"image": "a", "tags": ["x"]}});
-    assert!(stored.try_apply("one", &config).unwrap().changed);
+    assert!(stored.try_apply("one", &config).unwrap().changed());
     let before = stored.object.clone();
-    assert!(!stored.try_apply("one", &config).unwrap().changed);
+    assert!(!stored.try_apply("one", &config).unwrap().changed());
     assert_eq!(stored.object, before);
 }
 
@@ -407,4 +408,35 @@ fn from_client_side_apply() {
         "{error}"
     );
     assert!(start("a").apply("not-kubectl", &config("b", 2)).is_err());
+}
+
+#[test]
+fn the_work_grows_with_the_items_and_not_with_their_pairs() {
+    /// The comparisons of an apply over the items of another one, in two orders.
+    fn compared(count: u64, config: impl Fn(u64) -> u64, live: impl Fn(u64) -> u64) -> u64 {
+        let env = |order: &dyn Fn(u64) -> u64| {
+            let item = |i| json!({"name": format!("{:06}", order(i)), "value": "a"});
+            json!({"spec": {"env": (0..count).map(item).collect::<Vec<_>>()}})
+        };
+        let mut stored = Stored::default();
+        stored.apply("one", &env(&live)).unwrap();
+        COMPARED.set(0);
+        stored.apply("two", &env(&config)).unwrap();
+        COMPARED.get() as u64
+    }
+    for count in [500_u64, 4_000] {
+        let sorted = |i| i;
+        let backwards = |i| count - i;
+        let mixed = |i| i * 7_919 % count;
+        // Sorting takes up to so many comparisons of an item with others.
+        let log = u64::from(count.ilog2());
+        let orders = [
+            compared(count, sorted, sorted),
+            compared(count, mixed, sorted),
+            compared(count, sorted, mixed),
+            compared(count, backwards, sorted),
+            compared(count, mixed, backwards),
+        ];
+        assert!(orders[0] > count && orders.iter().all(|n| *n < 10 * count * log), "{orders:?}");
+    }
 }

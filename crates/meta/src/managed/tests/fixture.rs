@@ -1,9 +1,10 @@
 //! A kind with every sort of field, in two versions that say the same with other words.
 
 use crate::managed::{
-    Applied, ApplyError, FieldSet, Manager, Operation, TypeSchema, Versions, apply, update,
+    Applied, ApplyError, FieldSet, Managed, Manager, Operation, TypeSchema, Versions, apply, update,
 };
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 
@@ -168,7 +169,11 @@ impl Stored {
             new["spec"]["config"] = json!({});
         }
         let now = self.now();
-        let fields = update(&self.kinds, live.as_ref(), &new, &manager, now).unwrap();
+        let (mut live, sent) = (live, take_fields(&mut new));
+        let recorded = live.as_mut().and_then(take_fields);
+        let live = live.as_ref().map(|live| managed(live, recorded.as_deref()));
+        let fields =
+            update(&self.kinds, live, managed(&new, sent.as_deref()), &manager, now).unwrap();
         self.keep(new, &fields);
         self.entries()
     }
@@ -182,11 +187,14 @@ impl Stored {
     pub(super) fn try_apply(&mut self, who: &str, config: &Value) -> Result<Applied, ApplyError> {
         let force = who.ends_with('!');
         let manager = manager(who.trim_end_matches('!'), Operation::Apply);
-        let live = self.live(&manager.api_version);
+        let mut live = self.live(&manager.api_version);
+        let recorded = live.as_mut().and_then(take_fields);
+        let live = live.as_ref().map(|live| managed(live, recorded.as_deref()));
         let config = full(&manager.api_version, config);
         let now = self.now();
-        let done = apply(&self.kinds, live.as_ref(), &config, &manager, force, now)?;
-        self.keep(done.object.clone(), &done.managed_fields);
+        let done = apply(&self.kinds, live, &config, &manager, force, now)?;
+        let object = done.object.as_ref().or(live.map(|live| live.object)).unwrap();
+        self.keep(object.clone(), done.managed_fields.as_ref().or(recorded.as_ref()).unwrap());
         Ok(done)
     }
 
@@ -199,6 +207,15 @@ impl Stored {
         let list = self.object.as_ref().unwrap()["metadata"]["managedFields"].as_array().unwrap();
         list.iter().map(line).collect()
     }
+}
+
+fn take_fields(object: &mut Value) -> Option<Vec<ManagedFieldsEntry>> {
+    let fields = object["metadata"].as_object_mut()?.remove("managedFields")?;
+    serde_json::from_value(fields).ok()
+}
+
+fn managed<'a>(object: &'a Value, fields: Option<&'a [ManagedFieldsEntry]>) -> Managed<'a> {
+    Managed { object, managed_fields: fields }
 }
 
 fn line(entry: &Value) -> String {

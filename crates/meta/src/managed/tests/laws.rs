@@ -1,6 +1,8 @@
 //! What holds for all field sets and all configurations.
 
 use super::fixture::{SCHEMA_V2, Stored};
+use crate::managed::element::same;
+use crate::managed::merge::{changes, merge};
 use crate::managed::{Comparison, FieldSet, PathElement};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -99,23 +101,38 @@ proptest! {
     }
 
     #[test]
+    fn what_changes_nothing_merges_to_the_same(a in config(), b in config(), more in any::<bool>()) {
+        let root = SCHEMA_V2.root();
+        let mut object = a.clone();
+        if more {
+            merge(root, &mut object, &b).unwrap();
+        }
+        let mut merged = object.clone();
+        merge(root, &mut merged, &b).unwrap();
+        prop_assert!(changes(root, &object, &b) || same(&merged, &object));
+        prop_assert!(!changes(root, &merged, &merged));
+    }
+
+    #[test]
     fn what_is_applied_is_there_and_is_owned(configs in prop::collection::vec((config(), 0..3usize), 1..6)) {
         let mut stored = Stored::default();
         for (config, who) in configs {
             let who = ["one!", "two!", "three@v2!"][who];
             stored.try_apply(who, &config).unwrap();
             let again = stored.try_apply(who, &config).unwrap();
-            prop_assert!(!again.changed);
+            prop_assert!(!again.changed());
+            let object = stored.object.as_ref().unwrap();
             let applied = FieldSet::of_object(SCHEMA_V2.root(), &config).unwrap();
-            let there = FieldSet::of_object(SCHEMA_V2.root(), &again.object).unwrap();
+            let there = FieldSet::of_object(SCHEMA_V2.root(), object).unwrap();
             let name = who.trim_end_matches("@v2!").trim_end_matches('!');
-            let own = again.managed_fields.iter().find(|e| e.manager.as_deref() == Some(name));
-            let own = own.and_then(|e| e.fields_v1.as_ref()).map(|f| FieldSet::from_fields_v1(&f.0).unwrap());
+            let entries = object["metadata"]["managedFields"].as_array().unwrap();
+            let own = entries.iter().find(|e| e["manager"] == name);
+            let own = own.map(|e| FieldSet::from_fields_v1(&e["fieldsV1"]).unwrap());
             prop_assert_eq!(own.unwrap_or_default(), applied.clone());
             // An empty map that has been filled is no leaf any more.
             prop_assert!(applied.leaves().difference(&there).to_string().lines().all(|l| l == ".spec" || l == ".spec.config"));
             // Each value of the configuration has arrived.
-            let added = Comparison::of(SCHEMA_V2.root(), &again.object, &config).unwrap();
+            let added = Comparison::of(SCHEMA_V2.root(), object, &config).unwrap();
             prop_assert!(added.added.is_empty() && added.modified.is_empty());
         }
     }
@@ -129,11 +146,11 @@ proptest! {
         mixed.try_apply("zero@v1", &json!({"spec": {"replicas": 1}})).unwrap();
         for (config, who) in configs {
             let who = ["one!", "two!", "three!"][who];
-            let a = plain.try_apply(who, &config).unwrap().object;
-            let b = mixed.try_apply(who, &config).unwrap().object;
-            let mut spec = b["spec"].clone();
+            plain.try_apply(who, &config).unwrap();
+            mixed.try_apply(who, &config).unwrap();
+            let mut spec = mixed.spec().clone();
             spec.as_object_mut().unwrap().remove("replicas");
-            prop_assert_eq!(&a["spec"], &spec);
+            prop_assert_eq!(plain.spec(), &spec);
         }
     }
 }

@@ -103,7 +103,7 @@ fn a_day_of_server_side_apply() {
     let before = stored.object.clone();
     let done = stored.try_apply("one", &given_up).unwrap();
     assert_eq!(stored.object, before);
-    assert!(!done.changed);
+    assert!(!done.changed());
     check(&stored.entries(), &shared);
     check(
         &stored.put("putter", &config(json!({"image": "i3", "config": {"msg": "m9"}}))),
