@@ -36,6 +36,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 pub(crate) use setup::set_up;
 pub(crate) use tokens::warning;
@@ -83,6 +84,7 @@ impl Authenticator {
         path: &str,
         now: Timestamp,
     ) -> Result<Arc<User>, Status> {
+        let begun = Instant::now();
         let found = match &self.everybody {
             Some(user) => Ok(Some(Arc::clone(user))),
             None => self.find(headers, certificates, now).await,
@@ -91,16 +93,16 @@ impl Authenticator {
         let user = match found.map(|user| user.or_else(|| self.anonymous.user(path))) {
             Ok(Some(user)) => user,
             Ok(None) => {
-                attempts.failure.fetch_add(1, Ordering::Relaxed);
+                attempts.failure.add_time(begun.elapsed());
                 return Err(Status::unauthorized());
             }
             Err(why) => {
-                attempts.error.fetch_add(1, Ordering::Relaxed);
+                attempts.error.add_time(begun.elapsed());
                 tracing::debug!("unable to authenticate the request: {why}");
                 return Err(Status::unauthorized());
             }
         };
-        attempts.success.fetch_add(1, Ordering::Relaxed);
+        attempts.success.add_time(begun.elapsed());
         attempts.users[metrics::place(&user.name)].fetch_add(1, Ordering::Relaxed);
         headers.remove(AUTHORIZATION);
         let named = |name: &HeaderName| name.as_str().starts_with("x-remote-");
@@ -130,7 +132,10 @@ impl Authenticator {
             if let Some(trusted) = &self.client_authorities {
                 match certificates.user(trusted, now) {
                     Ok(None) => {}
-                    Ok(found) => return Ok(found),
+                    Ok(found) => {
+                        self.attempts.certificates.add(certificates.remaining(now));
+                        return Ok(found);
+                    }
                     Err(why) => refused.push(why),
                 }
             }

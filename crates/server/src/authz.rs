@@ -319,6 +319,15 @@ impl Authorizers {
     }
 }
 
+/// Whether a request was allowed; nothing where it could not be told.
+pub(crate) fn allowed(decided: &Result<Permit, Refusal>) -> Option<bool> {
+    match decided {
+        Ok(_) => Some(true),
+        Err(Refusal::Forbidden { .. }) => Some(false),
+        Err(Refusal::Failed(_)) => None,
+    }
+}
+
 /// Text that a browser does not take for HTML.
 pub(crate) fn sanitized(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

@@ -9,15 +9,17 @@ mod mode;
 
 use crate::audit::Record;
 use crate::authz::{Attributes, Authorizers};
+use crate::metrics::{FAST, Histogram, write_times};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use mode::Mode;
 use percent_encoding::percent_decode_str;
 use pintle_meta::json::quote;
 use pintle_meta::{Status, User};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 const PREFIX: &str = "impersonate-";
 const USER: &str = "impersonate-user";
@@ -35,6 +37,8 @@ const REMEMBERED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Impersonation {
     last: Last,
+    /// How long it took, by mode and decision.
+    attempts: Mutex<BTreeMap<[&'static str; 2], Arc<Histogram>>>,
 }
 
 /// The mode in which each user was last allowed to act as somebody. It is tried first, so that who
@@ -112,12 +116,40 @@ impl Impersonation {
         record: &mut Option<Record>,
     ) -> Result<Option<User>, Status> {
         let Some(wanted) = wanted? else { return Ok(None) };
-        let mode = self.mode(authorizers, &wanted, asked).await?;
+        let begun = Instant::now();
+        let mode = self.mode(authorizers, &wanted, asked).await;
+        self.count(mode.as_ref().ok(), begun.elapsed());
+        let mode = mode?;
         let user = mode.complete(wanted);
         if let Some(record) = record {
             record.impersonated(&user, mode.constraint());
         }
         Ok(Some(user))
+    }
+
+    fn count(&self, mode: Option<&Mode>, time: Duration) {
+        let series = mode.map_or(["", "denied"], |mode| [mode.name(), "allowed"]);
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.entry(series).or_insert_with(|| Arc::new(Histogram::new(FAST))).add_time(time);
+    }
+
+    /// Writes what was counted.
+    pub(crate) fn write_metrics(&self, out: &mut String) {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let series = attempts.iter().map(|([mode, decision], times)| {
+            (vec![("decision", *decision), ("mode", *mode)], &**times)
+        });
+        let names = [
+            "apiserver_impersonation_attempts_total",
+            "apiserver_impersonation_attempts_duration_seconds",
+        ];
+        let help = [
+            "Requests to act as somebody else, by the mode that allowed it.",
+            "How long they took.",
+        ];
+        if !attempts.is_empty() {
+            write_times(out, names, help, series);
+        }
     }
 
     /// The first mode that allows it.

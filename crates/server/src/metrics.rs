@@ -4,6 +4,7 @@
 //! [metrics of Kubernetes](https://kubernetes.io/docs/reference/instrumentation/metrics/), so that
 //! dashboards and alerts made for a kube-apiserver fit.
 
+mod histogram;
 mod open;
 mod process;
 
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+pub(crate) use histogram::{FAST, Histogram, write_times};
 pub(crate) use open::{CONTENT_TYPE as OPEN_METRICS, MEDIA as OPEN_METRICS_MEDIA, open_metrics};
 
 /// The text format of Prometheus.
@@ -59,7 +61,7 @@ pub(crate) struct Metrics {
     kinds: Mutex<BTreeMap<Kind, Series>>,
     long: Arc<Mutex<BTreeMap<Kind, i64>>>,
     /// How requests were authorized: allowed, nobody had an opinion, it could not be told.
-    authorized: [AtomicU64; 3],
+    authorized: [Histogram; 3],
     /// Handshakes that failed.
     pub handshakes: Arc<AtomicU64>,
 }
@@ -125,7 +127,7 @@ impl Metrics {
             mutating,
             kinds: Mutex::default(),
             long: Arc::default(),
-            authorized: Default::default(),
+            authorized: std::array::from_fn(|_| Histogram::new(FAST)),
             handshakes: Arc::default(),
         }
     }
@@ -142,15 +144,15 @@ impl Metrics {
         UnderWay(counter)
     }
 
-    /// Counts a decision about a request; nothing where it could not be told. A refusal is one that
-    /// nobody had an opinion on, as in Kubernetes.
-    pub(crate) fn authorized(&self, allowed: Option<bool>) {
+    /// Counts a decision about a request, and how long it took; nothing where it could not be told. A
+    /// refusal is one that nobody had an opinion on, as in Kubernetes.
+    pub(crate) fn authorized(&self, allowed: Option<bool>, time: Duration) {
         let place = match allowed {
             Some(true) => 0,
             Some(false) => 1,
             None => 2,
         };
-        self.authorized[place].fetch_add(1, Ordering::Relaxed);
+        self.authorized[place].add_time(time);
     }
 
     /// Counts a stream for as long as it lasts.
@@ -246,11 +248,11 @@ impl Metrics {
 
     /// What else was counted of requests and connections, and what the program is.
     fn build(&self, out: &mut String) {
-        let name = "authorization_attempts_total";
-        head(out, name, "counter", "Requests by what the authorization found.");
-        for (result, count) in ["allowed", "no-opinion", "error"].iter().zip(&self.authorized) {
-            line(out, name, &[("result", result)], count.load(Ordering::Relaxed));
-        }
+        let names = ["authorization_attempts_total", "authorization_duration_seconds"];
+        let help =
+            ["Requests by what the authorization found.", "How long the authorization took."];
+        let results = ["allowed", "no-opinion", "error"].map(|result| vec![("result", result)]);
+        write_times(out, names, help, results.into_iter().zip(&self.authorized));
         let name = "apiserver_tls_handshake_errors_total";
         head(out, name, "counter", "Handshakes that failed.");
         line(out, name, &[], self.handshakes.load(Ordering::Relaxed));
@@ -361,7 +363,7 @@ mod tests {
         metrics.end(kind.clone(), 200, Duration::from_millis(30), Some(5_000));
         metrics.end(kind, 404, Duration::from_secs(100), None);
         let under_way = metrics.begin(true);
-        metrics.authorized(Some(false));
+        metrics.authorized(Some(false), Duration::from_millis(3));
         let text = metrics.text(&[], |_| {});
         drop(under_way);
         let labels = r#"component="apiserver",dry_run="",group="",resource="foos",scope="",subresource="",verb="GET",version="""#;
@@ -380,6 +382,10 @@ mod tests {
             format!("apiserver_response_sizes_bucket{{{short},le=\"10000\"}} 1"),
             format!("apiserver_response_sizes_sum{{{short}}} 5000"),
             "authorization_attempts_total{result=\"no-opinion\"} 1".to_owned(),
+            "authorization_duration_seconds_bucket{result=\"no-opinion\",le=\"0.002\"} 0"
+                .to_owned(),
+            "authorization_duration_seconds_bucket{result=\"no-opinion\",le=\"0.004\"} 1"
+                .to_owned(),
         ] {
             assert!(text.lines().any(|line| line == want), "no line {want} in\n{text}");
         }

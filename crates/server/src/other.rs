@@ -84,6 +84,7 @@ fn metrics_answer(shared: &Shared, headers: &HeaderMap) -> Response<Body> {
 fn metrics_text(shared: &Shared) -> String {
     shared.metrics.text(&shared.health.caches, |text| {
         shared.authenticator.write_metrics(text);
+        shared.impersonation.write_metrics(text);
         shared.flow.write(text);
         shared.sizes.write(text);
         if let Some(at_rest) = &shared.health.at_rest {

@@ -8,7 +8,7 @@ use crate::access_log::{self, Seen};
 use crate::admission::Plugins;
 use crate::audit::{self, Audit, Record, Unwritten};
 use crate::authn::{self, Authenticator};
-use crate::authz::{Attributes, Authorizers, Permit, Refusal};
+use crate::authz::{self, Attributes, Authorizers, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::compress;
@@ -374,15 +374,12 @@ async fn permit(
     parts: &Parts,
     format: Format,
 ) -> Result<Permit, Response<Body>> {
+    let begun = Instant::now();
     let authorized = shared.authorizers.authorize(asked).await;
     if let Some(record) = record {
         record.decided(&authorized);
     }
-    shared.metrics.authorized(match &authorized {
-        Ok(_) => Some(true),
-        Err(Refusal::Forbidden { .. }) => Some(false),
-        Err(Refusal::Failed(_)) => None,
-    });
+    shared.metrics.authorized(authz::allowed(&authorized), begun.elapsed());
     authorized.map_err(|refusal| match refusal {
         Refusal::Forbidden { status, .. } => respond::unsniffed(respond::status(&status, format)),
         Refusal::Failed(error) => respond::failed(&parts.uri, &error),

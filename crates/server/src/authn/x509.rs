@@ -98,6 +98,8 @@ struct Verdict {
 struct Subject {
     common_name: String,
     user: Option<Arc<User>>,
+    /// When the certificate ends, in seconds since 1970.
+    end: i64,
 }
 
 impl PeerCertificates {
@@ -147,6 +149,14 @@ impl PeerCertificates {
         result
     }
 
+    /// For how many seconds the certificate is still good.
+    pub(super) fn remaining(&self, now: Timestamp) -> f64 {
+        let end = self.subject().map_or(0, |subject| subject.end);
+        #[expect(clippy::cast_precision_loss, reason = "seconds are few")]
+        let remaining = (end - now.as_second()) as f64;
+        remaining
+    }
+
     fn subject(&self) -> Result<&Subject, String> {
         let parsed = self.subject.get_or_init(|| Subject::of(self.chain.first()?));
         parsed.as_ref().ok_or_else(|| "the client's certificate cannot be read".to_owned())
@@ -174,6 +184,7 @@ impl Subject {
                 extra: BTreeMap::from([id]),
             })
         });
-        Some(Self { common_name, user })
+        let end = parsed.validity().not_after.timestamp();
+        Some(Self { common_name, user, end })
     }
 }

@@ -52,6 +52,11 @@ impl Mode {
         }
     }
 
+    /// What a metric calls it.
+    pub(super) fn name(self) -> &'static str {
+        self.verb().strip_prefix("impersonate:").unwrap_or("legacy")
+    }
+
     /// The verb, where it says more than that somebody acts as another.
     pub(super) fn constraint(self) -> &'static str {
         if self == Self::Legacy { "" } else { self.verb() }

@@ -1,9 +1,11 @@
 //! No client: nothing here can be made, so nothing can be asked.
 
 use super::Failure;
+use crate::metrics::Histogram;
 use bytes::Bytes;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Another server; none can be reached.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Upstream {
         Err(WHY.to_owned())
     }
 
-    pub(crate) fn answered(&self) -> Vec<(String, u64)> {
+    pub(crate) fn answered(&self) -> Vec<(String, Arc<Histogram>)> {
         match *self {}
     }
 

@@ -4,6 +4,7 @@ use super::{
     ANSWER_BYTES_MAX, ASK_TIME, ASK_TIME_MAX, Failure, TRIES_MAX, WAIT_FACTOR, WAIT_JITTER,
     WAIT_MIN,
 };
+use crate::metrics::Histogram;
 use crate::{names, tls};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
@@ -17,14 +18,17 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The bounds of how long answers take, in seconds.
+const ANSWER_TIMES: &[f64] = &[0.25, 0.5, 0.7, 1.0, 1.5, 3.0, 5.0, 10.0];
 
 /// Another server.
 pub(crate) struct Upstream {
     client: Client,
     /// How often it answered with each code; `<error>` stands for no answer.
-    answered: Mutex<BTreeMap<String, u64>>,
+    answered: Mutex<BTreeMap<String, Arc<Histogram>>>,
 }
 
 impl Upstream {
@@ -149,16 +153,17 @@ impl Upstream {
         Ok(Follow { body, text: Vec::new() })
     }
 
-    /// How often it answered with each code.
-    pub(crate) fn answered(&self) -> Vec<(String, u64)> {
+    /// How often it answered with each code, and after how long.
+    pub(crate) fn answered(&self) -> Vec<(String, Arc<Histogram>)> {
         let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.iter().map(|(code, count)| (code.clone(), *count)).collect()
+        answered.iter().map(|(code, times)| (code.clone(), Arc::clone(times))).collect()
     }
 
-    fn count(&self, code: Option<u16>) {
+    fn count(&self, code: Option<u16>, time: Duration) {
         let code = code.map_or_else(|| "<error>".to_owned(), |code| code.to_string());
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        *answered.entry(code).or_default() += 1;
+        let times = answered.entry(code).or_insert_with(|| Arc::new(Histogram::new(ANSWER_TIMES)));
+        times.add_time(time);
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, Failure> {
@@ -183,8 +188,10 @@ impl Upstream {
             .header(CONTENT_TYPE, "application/json")
             .body(Body::from(body))
             .map_err(|error| Failure::lost(error.to_string()))?;
+        let begun = Instant::now();
         let sent = self.client.send(request).await;
-        self.count(sent.as_ref().map(|response| response.status().as_u16()).ok());
+        let code = sent.as_ref().map(|response| response.status().as_u16()).ok();
+        self.count(code, begun.elapsed());
         let response = sent.map_err(|error| Failure {
             transient: was_cut(&error),
             ..Failure::lost(chain(&error))

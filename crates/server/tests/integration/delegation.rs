@@ -199,6 +199,8 @@ async fn answers_are_remembered_and_asked_for_once() {
         "authenticated_user_requests{username=\"other\"} 10",
         "apiserver_delegated_authn_request_total{code=\"201\"} 4",
         "apiserver_delegated_authz_request_total{code=\"201\"} 5",
+        "apiserver_delegated_authn_request_duration_seconds_count{code=\"201\"} 4",
+        "apiserver_delegated_authz_request_duration_seconds_bucket{code=\"201\",le=\"10\"} 5",
     ] {
         assert!(answer.text().lines().any(|line| line == want), "no {want} in\n{}", answer.text());
     }

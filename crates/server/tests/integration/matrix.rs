@@ -146,6 +146,17 @@ impl World {
         }
     }
 
+    /// Whether a metric has a line that begins so.
+    async fn counts(&self, beginnings: &[&str]) {
+        let token = format!("Bearer {}", self.served.token());
+        let headers = [("authorization", token.as_str())];
+        let metrics = self.served.send_with("GET /metrics", &headers, "").await;
+        for beginning in beginnings {
+            let seen = metrics.text().lines().any(|line| line.starts_with(beginning));
+            assert!(seen, "{beginning}: {}", metrics.text());
+        }
+    }
+
     /// A token of the issuer, with a change of its claims.
     fn jwt(&self, signer: &Signer, algorithm: &str, change: (&str, Value)) -> String {
         let mut claims = json!({
@@ -301,6 +312,8 @@ async fn certificates() {
         ("an expired one and a wrong token", Some(&old), bearer(wrong), "", REFUSED),
     ];
     world.check(rows).await;
+    let good = "apiserver_client_certificate_expiration_seconds_bucket{le=\"0\"} 0";
+    world.counts(&[good, "apiserver_client_certificate_expiration_seconds_count "]).await;
     world.served.stop().await;
 }
 
@@ -444,5 +457,16 @@ async fn acting_as_others() {
         ),
     ];
     world.check(rows).await;
+    world
+        .counts(&[
+            "apiserver_impersonation_attempts_total{decision=\"denied\",mode=\"\"} ",
+            "apiserver_impersonation_attempts_total{decision=\"allowed\",mode=\"legacy\"} ",
+            "apiserver_impersonation_attempts_duration_seconds_bucket{decision=\"allowed\",mode=\"user-info\",le=\"0.001\"} ",
+            "authorization_duration_seconds_bucket{result=\"allowed\",le=\"16.384\"} ",
+            "authorization_duration_seconds_count{result=\"no-opinion\"} ",
+            "authentication_duration_seconds_bucket{result=\"error\",le=\"0.512\"} ",
+            "authentication_duration_seconds_sum{result=\"success\"} ",
+        ])
+        .await;
     world.served.stop().await;
 }
