@@ -21,6 +21,9 @@ const REASON_TIME: Duration = Duration::from_secs(1);
 /// How long a connection that nobody needs is kept. Databases end idle ones too, but later.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
+/// How long a connection is taken to be well without asking.
+const TRUST_TIME: Duration = Duration::from_secs(1);
+
 /// How long a database may take for one operation.
 const OPERATION_TIME: Duration = Duration::from_secs(10);
 
@@ -49,6 +52,13 @@ pub(crate) fn pool<DB: Database>() -> PoolOptions<DB> {
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(CONNECTION_TIME)
         .idle_timeout(IDLE_TIME)
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut DB::Connection, used| {
+            Box::pin(async move {
+                // One that breaks has an answer for it: only long pauses hide that.
+                Ok(used.idle_for < TRUST_TIME || connection.ping().await.is_ok())
+            })
+        })
 }
 
 /// A database's own opinion of its errors.

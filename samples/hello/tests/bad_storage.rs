@@ -71,6 +71,9 @@ fn a_storage_that_makes_no_sense_is_said_in_one_line() {
         ),
         (vec!["--storage=sqlite:".into()], "it has to name a file"),
         (vec![sqlite("text.db")], "text.db: "),
+        // A folder in which nothing can be made, whoever the user is.
+        (vec!["--storage=sqlite:/proc/objects.db".into()], "/proc/objects.db: "),
+        (vec!["--storage=sqlite:/proc/none/objects.db".into()], "/proc/none/objects.db: "),
         (vec![sqlite("folder.db")], "folder.db: "),
         (vec!["--etcd-servers=h:1".into(), "--storage=memory".into()], "name two storages"),
         (vec!["--enable-etcd-storage".into()], "--etcd-servers must be specified"),

@@ -254,6 +254,43 @@ async fn a_storage_that_went_back_in_time() {
     served.stop().await;
 }
 
+/// A storage that forgot, while it was away, what the cache would need to go on: everything is read
+/// anew, nothing that was missed is missing, and whoever watched is told to list again.
+#[tokio::test]
+async fn a_storage_that_compacted_while_it_was_away() {
+    let storage = Faulty::new(Fault::Nothing);
+    let served = Served::start(server().storage(storage.clone())).await;
+    create(&served, "kept").await;
+    create(&served, "gone").await;
+    let list = served.send(&format!("GET {WIDGETS}"), "").await;
+    let version = list.at("/metadata/resourceVersion");
+    let watch = format!("{WIDGETS}?watch=true&resourceVersion={version}");
+    let mut events = served.watch(&watch, &[]).await;
+
+    let memory = storage.inner().unwrap();
+    storage.set(Fault::Absent);
+    // Another server goes on meanwhile.
+    let key = |name: &str| format!("/registry/test.example.com/widgets/default/{name}");
+    let gone = memory.get(&key("gone")).await.unwrap().item.unwrap();
+    memory.delete(&key("gone"), gone.revision).await.unwrap();
+    let kept = memory.get(&key("kept")).await.unwrap().item.unwrap();
+    memory.create(&key("missed"), kept.value.clone()).await.unwrap();
+    let newest = memory.update(&key("kept"), kept.value, kept.revision).await.unwrap();
+    memory.compact(newest).await.unwrap();
+    storage.set(Fault::Nothing);
+
+    becomes(&served, &format!("GET {WIDGETS}/missed"), 200).await;
+    check(&served, &format!("GET {WIDGETS}/gone"), 404, "/reason", "NotFound").await;
+    let shown = &newest.to_string();
+    check(&served, &format!("GET {WIDGETS}/kept"), 200, "/metadata/resourceVersion", shown).await;
+    let event = soon(events.next()).await.unwrap();
+    assert_eq!((&event["type"], &event["object"]["code"]), (&"ERROR".into(), &410.into()));
+    assert!(soon(events.next()).await.is_none(), "the watch has ended");
+    create(&served, "new").await;
+    check(&served, &format!("GET {WIDGETS}/new"), 200, "/metadata/name", "new").await;
+    served.stop().await;
+}
+
 /// A storage that is not there at the start, and one that goes away later, are waited for: the server
 /// runs, says that it is not ready, and refuses with errors after which a client tries again.
 #[tokio::test]

@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// How many bytes of rows go into one statement: a server takes packets of 16 MiB.
 const INSERT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Statements about up to so many rows are prepared once, one for each number of rows. For more the
+/// preparation is little beside the rest.
+const PREPARED_MAX: usize = 16;
+
 /// How every connection is set: a statement sees what was committed before it, a lock is not waited
 /// for forever, and a server that stops in the middle of a transaction does not keep its lock (there
 /// is no time for just that in both databases; idle connections are given up before). MySQL 8 alone
@@ -131,7 +135,7 @@ async fn insert(connection: &mut MySqlConnection, rows: &[Change]) -> Result<(),
             row.push_bind(to_number(change.previous));
             row.push_bind(change.value.as_deref());
         });
-        insert.build().persistent(false).execute(&mut *connection).await?;
+        insert.build().persistent(now.len() <= PREPARED_MAX).execute(&mut *connection).await?;
         rest = later;
     }
     Ok(())
@@ -143,6 +147,7 @@ async fn heads(
     writes: &[Write],
 ) -> Result<HashMap<Arc<str>, Revision>, Error> {
     let keys: HashSet<&str> = writes.iter().map(|write| &*write.key).collect();
+    let persistent = keys.len() <= PREPARED_MAX;
     let mut select = QueryBuilder::<MySql>::new(
         "SELECT log.name, log.revision FROM (
             SELECT MAX(revision) AS revision FROM pintle_log WHERE name IN (",
@@ -156,7 +161,7 @@ async fn heads(
         ) AS head JOIN pintle_log AS log ON log.revision = head.revision
         WHERE log.value IS NOT NULL",
     );
-    let rows = select.build().persistent(false).fetch_all(connection).await?;
+    let rows = select.build().persistent(persistent).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((key(row)?, revision(row, 1)?))).collect()
 }
 

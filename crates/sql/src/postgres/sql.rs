@@ -69,8 +69,15 @@ const CHANGES: &str = "SELECT name, revision, value, previous FROM (
     ) AS summed
     WHERE bytes <= $3 ORDER BY revision";
 
-const INSERT: &str = "INSERT INTO pintle_log
-    SELECT * FROM UNNEST($1::BIGINT[], $2::BYTEA[], $3::BIGINT[], $4::BYTEA[])";
+/// The rows and the mark in one question; whoever listens is told when the transaction has been
+/// committed.
+const INSERT: &str = "WITH added AS (
+        INSERT INTO pintle_log
+        SELECT * FROM UNNEST($1::BIGINT[], $2::BYTEA[], $3::BIGINT[], $4::BYTEA[])
+    ), marked AS (
+        UPDATE pintle_marks SET value = $5 WHERE name = 'revision'
+    )
+    SELECT PG_NOTIFY($6, '')";
 
 /// Makes the tables, or checks those that are there.
 pub(super) async fn prepare(mut connection: PoolConnection<Postgres>) -> Result<(), Error> {
@@ -121,13 +128,10 @@ pub(super) async fn commit(
         .bind(rows.iter().map(|row| row.key.as_bytes()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| to_number(row.previous)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.value.as_deref()).collect::<Vec<_>>())
+        .bind(to_number(plan.revision))
+        .bind(CHANNEL)
         .execute(&mut *transaction);
     inserted.await?;
-    // Whoever listens is told when the transaction has been committed.
-    let mark = "WITH marked AS (UPDATE pintle_marks SET value = $1 WHERE name = 'revision')
-        SELECT PG_NOTIFY($2, '')";
-    let mark = query(mark).bind(to_number(plan.revision)).bind(CHANNEL);
-    mark.execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(plan.finish(values))
 }
