@@ -136,6 +136,19 @@ changing() {
     env KUBE_EDITOR="sed -i 's/msg: hello/msg: edited/'" \
     timeout "$LIMIT_SECONDS" "$KUBECTL" --kubeconfig "$CONFIG" edit foo one
   expect '^edited$' -- k get foo one -o 'jsonpath={.spec.config.msg}{"\n"}'
+  step "edit that changes nothing"
+  expect '^Edit cancelled, no changes made\.$' -- \
+    env KUBE_EDITOR=true timeout "$LIMIT_SECONDS" "$KUBECTL" --kubeconfig "$CONFIG" edit foo one
+  step "edit what cannot be"
+  refuse '^error: foos\.hello\.zeng\.dev "one" is invalid$' \
+    'Edit cancelled, no valid changes were saved' -- \
+    env KUBE_EDITOR="sed -i 's/metadata.name: one$/metadata.name: a b/'" \
+    timeout "$LIMIT_SECONDS" "$KUBECTL" --kubeconfig "$CONFIG" edit foo one
+  step "edit --subresource=status"
+  expect '^foo\.hello\.zeng\.dev/one edited$' -- \
+    env KUBE_EDITOR="sed -i -e 's/phase: Processing/phase: Odd/' -e 's/msg: edited/msg: not this/'" \
+    timeout "$LIMIT_SECONDS" "$KUBECTL" --kubeconfig "$CONFIG" edit foo one --subresource=status
+  expect '^edited Odd$' -- k get foo one -o 'jsonpath={.spec.config.msg} {.status.phase}{"\n"}'
   step "patch --type=merge"
   expect '^foo\.hello\.zeng\.dev/one patched$' -- \
     k patch foo one --type=merge -p '{"spec":{"config":{"msg":"merged","msg1":null}}}'
@@ -147,6 +160,18 @@ changing() {
     -p '[{"op":"test","path":"/spec/config/msg","value":"merged"},
          {"op":"replace","path":"/spec/config/msg","value":"by json"}]'
   expect '^by json$' -- k get foo one -o 'jsonpath={.spec.config.msg}{"\n"}'
+  step "patch that changes nothing"
+  expect '^foo\.hello\.zeng\.dev/one patched \(no change\)$' -- \
+    k patch foo one --type=merge -p '{"spec":{"config":{"msg":"by json"}}}'
+  step "patch --dry-run=server"
+  expect '^dry$' -- k patch foo one --type=merge -p '{"spec":{"config":{"msg":"dry"}}}' \
+    --dry-run=server -o 'jsonpath={.spec.config.msg}{"\n"}'
+  expect '^by json$' -- k get foo one -o 'jsonpath={.spec.config.msg}{"\n"}'
+  step "patch of another type"
+  refuse 'type must be one of' -- k patch foo one --type=other -p '{}'
+  step "patch of what is not there"
+  refuse 'Error from server \(NotFound\): foos\.hello\.zeng\.dev "none" not found' -- \
+    k patch foo none --type=merge -p '{"spec":{"image":"x"}}'
   step "patch --type=json whose test fails"
   refuse 'the server rejected our request due to an error in our request|Invalid|testing value' -- \
     k patch foo one --type=json -p '[{"op":"test","path":"/spec/config/msg","value":"other"}]'
@@ -170,17 +195,61 @@ changing() {
   step "replace of what has changed since"
   refuse 'Error from server \(Conflict\).*the object has been modified' -- \
     k replace -f "$WORK/replaced.yaml"
+  step "replace of what is not there"
+  sed 's/name: two/name: none/' "$WORK/two.yaml" | from none.yaml
+  refuse 'Error from server \(NotFound\).*foos\.hello\.zeng\.dev "none" not found' -- \
+    k replace -f "$WORK/none.yaml"
+  step "replace --subresource=status"
+  k get foo two -o yaml | sed -e 's/phase: .*/phase: Ready/' -e 's/msg: replaced/msg: lost/' | from status.yaml
+  expect '^foo\.hello\.zeng\.dev/two replaced$' -- \
+    k replace --subresource=status -f "$WORK/status.yaml"
+  expect '^replaced Ready$' -- \
+    k get foo two -o 'jsonpath={.spec.config.msg} {.status.phase}{"\n"}'
+  step "replace --force makes another one"
+  k get foo three -o 'jsonpath={.metadata.uid}{"\n"}' | from uid
+  expect '"three" deleted' '^foo\.hello\.zeng\.dev/three replaced$' -- \
+    k replace --force -f "$WORK/three.json"
+  expect "!^$(cat "$WORK/uid")\$" '^[0-9a-f-]{36}$' -- \
+    k get foo three -o 'jsonpath={.metadata.uid}{"\n"}'
   step "label"
   expect '^foo\.hello\.zeng\.dev/two labeled$' -- k label foo two tier=front
   expect '^two ' '!^one ' -- k get foos -l tier=front
   step "label without --overwrite"
   refuse "already has a value" -- k label foo two tier=back
+  step "label --overwrite"
+  expect '^foo\.hello\.zeng\.dev/two labeled$' -- k label foo two tier=back --overwrite
+  step "label that is there"
+  expect '^foo\.hello\.zeng\.dev/two not labeled$' -- k label foo two tier=back
+  step "label --list"
+  expect '^set=many$' '^tier=back$' -- k label foo two --list
+  lines 2
+  step "label that is none"
+  refuse 'invalid label value: "tier=a b"' -- k label foo two 'tier=a b' --overwrite
+  refuse 'is invalid: metadata\.labels: Invalid value: "a b"' -- \
+    k patch foo two --type=merge -p '{"metadata":{"labels":{"tier":"a b"}}}'
+  step "label of many"
+  expect '^foo\.hello\.zeng\.dev/one labeled$' '^foo\.hello\.zeng\.dev/two labeled$' -- \
+    k label foos --all seen=yes
+  lines 3
+  expect 'one unlabeled$' 'two unlabeled$' 'three unlabeled$' -- k label foos --all seen-
+  lines 3
+  step "label --resource-version of what has changed since"
+  refuse 'Error from server \(Conflict\): .*the object has been modified' -- \
+    k label foo two tier=middle --overwrite --resource-version=1
   step "label removed"
   expect '^foo\.hello\.zeng\.dev/two unlabeled$' -- k label foo two tier-
   expect '^No resources found' -- k get foos -l tier
   step "annotate"
   expect '^foo\.hello\.zeng\.dev/two annotated?$' -- k annotate foo two note=this
   expect '^this$' -- k get foo two -o 'jsonpath={.metadata.annotations.note}{"\n"}'
+  step "annotate without --overwrite"
+  refuse 'already has a value \(this\)' -- k annotate foo two note=that
+  step "annotate --overwrite"
+  expect '^foo\.hello\.zeng\.dev/two annotated?$' -- k annotate foo two note=that --overwrite
+  expect '^note=that$' -- k annotate foo two --list
+  step "annotation removed"
+  expect '^foo\.hello\.zeng\.dev/two annotated?$' -- k annotate foo two note-
+  expect '^-$' -- k get foo two -o 'jsonpath={.metadata.annotations.note}-{"\n"}'
 }
 
 applying() {
@@ -201,6 +270,17 @@ applying() {
   expect '^foo\.hello\.zeng\.dev/four configured$' -- k apply -f "$WORK/four.yaml"
   expect '^changed-$' -- \
     k get foo four -o 'jsonpath={.spec.config.msg}-{.spec.config.msg1}{"\n"}'
+  step "apply of another version"
+  printf '%s\n' 'apiVersion: hello.zeng.dev/v1' 'kind: Foo' 'metadata: {name: four, namespace: default, labels: {set: many}}' \
+    'spec: {msg: older}' | from older.yaml
+  expect '^foo\.hello\.zeng\.dev/four configured$' -- k apply -f "$WORK/older.yaml"
+  expect '^older busybox:1\.36$' -- k get foo four -o 'jsonpath={.spec.config.msg} {.spec.image}{"\n"}'
+  expect '^foo\.hello\.zeng\.dev/four configured$' -- k apply -f "$WORK/four.yaml"
+  step "apply --dry-run=server"
+  sed 's/msg: changed/msg: dry/' "$WORK/four.yaml" | from dry.yaml
+  expect '^foo\.hello\.zeng\.dev/four configured \(server dry run\)$' -- \
+    k apply --dry-run=server -f "$WORK/dry.yaml"
+  expect '^changed$' -- k get foo four -o 'jsonpath={.spec.config.msg}{"\n"}'
   step "apply view-last-applied"
   expect 'msg: changed' -- k apply view-last-applied foo/four
   step "apply --server-side creates"
@@ -215,6 +295,23 @@ applying() {
   expect '^foo\.hello\.zeng\.dev/five serverside-applied$' -- \
     k apply --server-side --field-manager=other --force-conflicts -f "$WORK/mine.yaml"
   expect '^mine$' -- k get foo five -o 'jsonpath={.spec.config.msg}{"\n"}'
+  step "apply --server-side leaves out what it had"
+  expect '^many-$' -- k get foo five -o 'jsonpath={.metadata.labels.set}-{.metadata.labels.more}{"\n"}'
+  grep -v -e '^  labels' -e msg1 "$WORK/mine.yaml" | from less.yaml
+  expect '^foo\.hello\.zeng\.dev/five serverside-applied$' -- \
+    k apply --server-side --field-manager=other -f "$WORK/less.yaml"
+  # kubectl has applied them too.
+  expect '^many of version 2$' -- k get foo five -o 'jsonpath={.metadata.labels.set} {.spec.config.msg1}{"\n"}'
+  expect '^foo\.hello\.zeng\.dev/five serverside-applied$' -- k apply --server-side -f "$WORK/less.yaml"
+  expect '^- -mine$' -- \
+    k get foo five -o 'jsonpath={.metadata.labels.set}- {.spec.config.msg1}-{.spec.config.msg}{"\n"}'
+  expect 'serverside-applied$' -- k apply --server-side --force-conflicts -f "$WORK/mine.yaml"
+  step "diff --server-side"
+  expect -- k diff --server-side -f "$WORK/mine.yaml"
+  lines 0
+  sed 's/msg: mine/msg: other/' "$WORK/mine.yaml" | from other.yaml
+  refuse '^- +msg: mine$' '^\+ +msg: other$' -- \
+    k diff --server-side --force-conflicts -f "$WORK/other.yaml"
   step "apply --server-side after client side"
   expect '^foo\.hello\.zeng\.dev/four serverside-applied$' -- \
     k apply --server-side -f "$WORK/four.yaml"
@@ -283,6 +380,14 @@ refusing() {
   step "create --validate=warn with an unknown field"
   expect 'Warning: unknown field "spec\.imagine"' '^foo\.hello\.zeng\.dev/odd created$' -- \
     k create -f "$WORK/odd.yaml" --validate=warn
+  step "create --validate=ignore with an unknown field"
+  sed 's/name: odd/name: odder/' "$WORK/odd.yaml" | from odder.yaml
+  expect '!Warning' '^foo\.hello\.zeng\.dev/odder created$' -- \
+    k create -f "$WORK/odder.yaml" --validate=ignore
+  step "apply --server-side with an unknown field"
+  refuse '\.spec\.imagine: field not declared in schema' -- \
+    k apply --server-side -f "$WORK/odder.yaml"
+  expect '"odder" deleted' -- k delete foo odder
   step "create what is not valid"
   printf 'apiVersion: hello.zeng.dev/v2\nkind: Foo\nmetadata: {name: bare}\n' | from bare.yaml
   refuse 'The Foo "bare" is invalid: spec\.image: Required value' -- k create -f "$WORK/bare.yaml"
@@ -332,6 +437,9 @@ authentication() {
   refuse 'Unauthorized|must be logged in|provide credentials' -- k --token=wrong get foos
 }
 
+# What a deletion leaves of an object that it waits for.
+LEFT='jsonpath={.metadata.finalizers} {.metadata.deletionTimestamp}{"\n"}'
+
 deleting() {
   step "delete"
   expect '^foo\.hello\.zeng\.dev "one" deleted' -- k delete foo one
@@ -351,6 +459,27 @@ deleting() {
   expect '^[0-9]{4}-' -- k get foo held -o 'jsonpath={.metadata.deletionTimestamp}{"\n"}'
   expect 'patched$' -- k patch foo held --type=merge -p '{"metadata":{"finalizers":null}}'
   refuse 'NotFound' -- k get foo held
+  for way in background foreground orphan; do
+    step "delete --cascade=$way"
+    v1_foo "$way" gone | from "$way.yaml"
+    expect 'created$' -- k create -f "$WORK/$way.yaml"
+    expect "\"$way\" deleted" -- k delete foo "$way" --cascade="$way" --wait=false
+    case $way in
+      background) refuse 'NotFound' -- k get foo "$way" ;;
+      # Nobody collects garbage here, so the finalizer holds it.
+      foreground) expect '^\["foregroundDeletion"\] [0-9]{4}-' -- k get foo "$way" -o "$LEFT" ;;
+      orphan) expect '^\["orphan"\] [0-9]{4}-' -- k get foo "$way" -o "$LEFT" ;;
+    esac
+    if [ "$way" != background ]; then
+      expect 'patched$' -- k patch foo "$way" --type=merge -p '{"metadata":{"finalizers":null}}'
+      refuse 'NotFound' -- k get foo "$way"
+    fi
+  done
+  step "delete --dry-run=server"
+  v1_foo kept one | from kept.yaml
+  expect 'created$' -- k create -f "$WORK/kept.yaml"
+  expect '"kept" deleted.*\(server dry run\)$' -- k delete foo kept --dry-run=server
+  expect '^kept ' -- k get foo kept
   step "delete --all"
   v1_foo last one | from last.yaml
   expect 'created$' -- k create -f "$WORK/last.yaml"

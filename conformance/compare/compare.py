@@ -45,6 +45,8 @@ ROWS_SHOWN = 8
 # A line says how far it is, so often; a sequence that takes longer than this is named.
 PROGRESS_SECONDS = 15
 SLOW_SECONDS = 120
+# A sequence that takes long each time is shown as far as it has been shrunk.
+SHRINK_SECONDS = 180
 
 
 class Deliberate:
@@ -92,9 +94,26 @@ def fill(value, seen):
             return MISSING
     if isinstance(value, str):
         return re.sub(r"\$\{([\w-]+):([^}]+)\}", take, value)
+    if isinstance(value, dict) and "$answer" in value:
+        return changed(seen.get(value["$answer"], ({}, {}))[0], fill(value["set"], seen))
     if isinstance(value, dict):
         return {fill(key, seen): fill(item, seen) for key, item in value.items()}
     return [fill(item, seen) for item in value] if isinstance(value, list) else value
+
+
+def changed(answer, changes):
+    """The body of an answer with other values at some places; `None` takes away what is there."""
+    body = json.loads(json.dumps(answer)) if isinstance(answer, dict) else {}
+    for pointer, value in changes.items():
+        *parents, last = pointer.split("/")[1:]
+        holder = body
+        for name in parents:
+            holder = holder.setdefault(name, {}) if isinstance(holder, dict) else None
+        if isinstance(holder, dict):
+            holder[last] = value
+            if value is None:
+                del holder[last]
+    return body
 
 
 def named(steps, namespace):
@@ -193,8 +212,8 @@ class Comparison:
 
     def shrunk(self, steps, kind):
         """The sequence without the steps that the first difference does not need."""
-        index = len(steps) - 1
-        while index >= 0:
+        index, until = len(steps) - 1, time.monotonic() + SHRINK_SECONDS
+        while index >= 0 and time.monotonic() < until:
             fewer = steps[:index] + steps[index + 1:]
             if fewer and kind in (kind_of(*found) for found in self.run(fewer)):
                 steps = fewer

@@ -9,11 +9,12 @@ import json
 import random
 
 from bodies import Bodies, yaml
+from clients import Clients
 from patches import Patches
 from values import *
 
 
-class Sequence(Bodies, Patches):
+class Sequence(Bodies, Clients, Patches):
     """One sequence in the making."""
 
     def __init__(self, seed):
@@ -28,14 +29,15 @@ class Sequence(Bodies, Patches):
     def pick(self, *options):
         return self.random.choice(options)
 
-    def add(self, method, path, query=(), headers=None, body=None, writes=None):
+    def add(self, method, path, query=(), headers=None, body=None, writes=None, live=False):
         pairs = [(key, value) for key, value in query if value is not None]
         if pairs:
             # References stay as they are; the rest is encoded.
             path += "?" + "&".join(
                 f"{key}={value if value.startswith('${') else urllib.parse.quote(value, safe='@')}"
                 for key, value in pairs)
-        if self.chance(0.02):
+        # What is added may select, and a watch that is open ends with an object that it must see.
+        if self.chance(0.02) and not live:
             path += ("&" if "?" in path else "?") + self.random.choice(EXTRA_QUERY)
         step = {"id": f"s{len(self.steps) + 1:02}", "method": method, "path": path}
         if self.chance(0.06):
@@ -189,7 +191,7 @@ class Sequence(Bodies, Patches):
         elif how == 2:
             query.append(("resourceVersion", "0"))
         headers = {"Accept": self.pick(*ACCEPTS[:2], PROTOBUF, "application/json")} if self.chance(0.4) else None
-        self.add("GET", self.collection(), query, headers)
+        self.add("GET", self.collection(), query, headers, live=True)
         self.steps[-1]["live"] = True
 
     def watch(self):
@@ -355,7 +357,8 @@ class Sequence(Bodies, Patches):
     def make(self):
         choices = [(self.create, 22), (self.get, 12), (self.list, 16), (self.put, 15), (self.patch, 26),
                    (self.delete, 9), (self.delete_collection, 3), (self.base64, 3), (self.odd, 3),
-                   (self.document_of_api, 2)]
+                   (self.document_of_api, 2), (self.write_back, 12), (self.rivals, 5), (self.let_go, 4), (self.dependent, 3),
+                   (self.generated, 2)]
         if self.chance(WATCHING):
             choices.append((self.watch, 15))
         if self.chance(0.85):

@@ -69,7 +69,7 @@ class Normal:
         return names.setdefault(value, f"<{kind}:{len(names) + 1}>")
 
     def text(self, text):
-        text = re.sub(r"\b(gen-|Gen_|Bad_|x{50,58})[a-z0-9]{5}\b", r"\1<random>", text)
+        text = re.sub(r"\b(gen-|gen\.|Gen_|Bad_|x{50,58})[a-z0-9]{5}\b", r"\1<random>", text)
         text = re.sub(r"\bcontinue: \S+", "continue: <continue>", text)
         text = TIME.sub("<time>", UUID.sub(lambda m: self.token("uid", m.group(0)), text))
         for version, name in sorted(self.tokens.get("rv", {}).items(), key=lambda kv: -len(kv[0])):
@@ -105,7 +105,9 @@ class Normal:
         return value
 
     def object(self, value):
-        out = {key: self.value(value[key], key) for key in sorted(value)}
+        # The keys of managed fields may hold UIDs.
+        keys = {key: self.text(key) if UUID.search(key) else key for key in value}
+        out = {keys[key]: self.value(value[key], key) for key in sorted(value)}
         meta = value.get("metadata")
         if isinstance(meta, dict) and meta.get("generateName"):
             base = meta["generateName"]
@@ -150,8 +152,20 @@ class Normal:
             return "<continue>"
         if key == "output":
             return self.output(value)
+        if key == "raw":
+            return self.raw(value)
         return "<server>" if key in OWN else self.text(value)
 
+    def raw(self, value):
+        """A message that is not taken apart: what the action base64 answers stands in it as text."""
+        text = bytes.fromhex(value).decode("latin-1")
+        for found in re.findall(r"[A-Za-z0-9+/]{40,}={0,2}", text):
+            # The length before it may look as if it belonged to it.
+            for inner in (found, found[1:]):
+                if isinstance(self.output(inner), list):
+                    text = text.replace(inner, json.dumps(self.output(inner)))
+                    break
+        return text
 
     def output(self, value):
         """What the action base64 answers, where it can be read: it may hold UIDs and times."""

@@ -52,40 +52,38 @@ const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// # use kube::CustomResource;
 /// # use schemars::JsonSchema;
 /// # use serde::{Deserialize, Serialize};
-/// use pintle::{Answer, Call, Connecter, Connection, Hub, Kind, Server, Status, async_trait};
+/// # #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
+/// # #[kube(group = "example.com", version = "v2", kind = "Greeting", namespaced)]
+/// # struct GreetingSpec { to: String }
+/// # impl pintle::Hub for Greeting {}
+/// use bytes::Bytes;
+/// use futures::stream;
+/// use pintle::{Answer, Call, Connecter, Connection, Kind, Status, async_trait};
+/// use std::convert::Infallible;
+/// use tokio::sync::broadcast;
 ///
-/// /// A Machine does as it is told.
-/// #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
-/// #[kube(group = "example.com", version = "v1", kind = "Machine", namespaced)]
-/// struct MachineSpec {
-///     /// What it is told.
-///     orders: Vec<String>,
-/// }
-///
-/// impl Hub for Machine {}
-///
-/// /// `GET …/machines/NAME/log`
+/// /// `GET …/greetings/NAME/log?follow=true`: who was greeted, and who is from now on.
 /// #[derive(Debug)]
-/// struct Log;
+/// struct Log(broadcast::Sender<Bytes>);
 ///
 /// #[async_trait]
 /// impl Connecter for Log {
-///     type Kind = Machine;
+///     type Kind = Greeting;
 ///
-///     async fn connect(
-///         &self,
-///         call: Call<Machine>,
-///         connection: Connection,
-///     ) -> Result<Answer, Status> {
-///         let mut lines = call.object.spec.orders;
-///         if connection.query("tailLines") == Some("1") {
-///             lines.drain(..lines.len().saturating_sub(1));
+///     async fn connect(&self, call: Call<Greeting>, at: Connection) -> Result<Answer, Status> {
+///         if at.query("follow") != Some("true") {
+///             return Ok(Answer::text(call.object.spec.to));
 ///         }
-///         Ok(Answer::text(lines.join("\n")))
+///         let lines = stream::unfold(self.0.subscribe(), |mut lines| async move {
+///             let line = lines.recv().await.ok()?;
+///             Some((Ok::<_, Infallible>(line), lines))
+///         });
+///         Ok(Answer::stream("text/plain", lines))
 ///     }
 /// }
 ///
-/// let server = Server::new("machines").kind(Kind::<Machine>::new().connect("log", Log));
+/// let (greeted, _) = broadcast::channel(16);
+/// let kind = Kind::<Greeting>::new().connect("log", Log(greeted));
 /// ```
 #[async_trait]
 pub trait Connecter: fmt::Debug + Send + Sync + 'static {

@@ -48,7 +48,23 @@ impl Default for WebSockets {
     }
 }
 
-/// A WebSocket, from the side of the server.
+/// A WebSocket, from the side of the server; see [`Connection::websocket`](crate::Connection::websocket).
+///
+/// ```
+/// use futures::{SinkExt, StreamExt};
+/// use pintle::{Answer, Connection, Status};
+///
+/// /// Says back what it hears.
+/// fn echo(at: Connection) -> Result<Answer, Status> {
+///     at.websocket(&["v5.channel.k8s.io"], |mut socket| async move {
+///         while let Some(Ok(message)) = socket.next().await {
+///             if socket.send(message).await.is_err() {
+///                 break;
+///             }
+///         }
+///     })
+/// }
+/// ```
 pub type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// A WebSocket that a client has asked for and that can be granted.
