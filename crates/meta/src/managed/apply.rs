@@ -106,6 +106,11 @@ pub fn apply(
     let is_new = live.is_none();
     let (live, recorded) = live.map_or((empty, &[][..]), |live| (live.object, live.entries()));
     check_request(live, config, &manager)?;
+    // What is no list of entries counts as none, until all else is well.
+    let list = config["metadata"]["managedFields"].as_array();
+    let unreadable = list.is_some_and(|list| list.iter().any(|e| !e.is_null() && !is_entry(e)));
+    let without = list.map(|_| without_managed_fields(config));
+    let config = without.as_ref().unwrap_or(config);
     let mut entries =
         read(recorded).map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
     if entries.is_empty() {
@@ -123,6 +128,9 @@ pub fn apply(
     } else {
         one.run(entries, force)?
     };
+    if unreadable {
+        return Err(not_nil());
+    }
     let managed_fields = match write(done.entries, recorded) {
         Cow::Borrowed(_) => None,
         Cow::Owned(entries) => Some(entries),
@@ -146,12 +154,22 @@ fn check_request(live: &Value, config: &Value, manager: &Manager) -> Result<(), 
         return Err(ApplyError::BadRequest(message));
     }
     match &config["metadata"]["managedFields"] {
-        Value::Array(entries) if entries.iter().all(is_entry) => {
-            Err(ApplyError::BadRequest("metadata.managedFields must be nil".to_owned()))
-        }
-        // What is no list of entries counts as none here, and is refused when it is read.
+        Value::Array(entries) if entries.iter().all(is_entry) => Err(not_nil()),
+        // What is no list at all is for the schema to refuse.
         _ => Ok(()),
     }
+}
+
+fn without_managed_fields(config: &Value) -> Value {
+    let mut config = config.clone();
+    if let Some(metadata) = config["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
+    }
+    config
+}
+
+fn not_nil() -> ApplyError {
+    ApplyError::BadRequest("metadata.managedFields must be nil".to_owned())
 }
 
 /// Whether a value can be an entry of managed fields.
@@ -218,16 +236,18 @@ impl<'a> Apply<'a> {
         let last = last.map(|at| entries.swap_remove(at));
         let time = last.as_ref().and_then(|last| last.time);
         entries.push(Entry { manager: manager.clone(), set, time });
+        let mut emptied = FieldSet::new();
         if let Some(last) = last.filter(|last| !last.set.is_empty()) {
             let version = &manager.api_version;
             let prune = Prune { versions, version, entries: &entries, manager, last: &last };
-            prune.run(&mut object)?;
+            emptied = prune.run(&mut object)?;
         }
 
         let change = Change { versions, old: live, new: &object, manager };
         let is_other = matches!(object, Cow::Owned(_));
         let mut found = if is_other { change.compare()? } else { Comparison::default() };
         let mut changed = !found.is_empty();
+        found.removed.subtract(&emptied);
         change.filter(&manager.api_version, &mut found);
         if let Some(conflicts) = change.take_away(&found, &mut entries, Some(manager), force)? {
             return Err(ApplyError::Conflicts(conflicts));

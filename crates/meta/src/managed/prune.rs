@@ -28,14 +28,17 @@ impl Prune<'_> {
     ///
     /// The order of the steps matters where sets overlap: first all of `last` goes; then what
     /// anybody owns comes back, in the version of each; then what was not in `last` comes back.
-    pub(super) fn run(&self, merged: &mut Cow<'_, Value>) -> Result<(), Error> {
+    ///
+    /// What is returned are the fields that have gone only because nothing was left in them.
+    pub(super) fn run(&self, merged: &mut Cow<'_, Value>) -> Result<FieldSet, Error> {
         let last_version = &self.last.manager.api_version;
-        let Some(last_schema) = self.versions.schema(last_version) else { return Ok(()) };
+        let Some(last_schema) = self.versions.schema(last_version) else {
+            return Ok(FieldSet::new());
+        };
         let of = last_schema.root();
         let is_here = |e: &Entry| e.manager.api_version == self.version;
         if is_here(self.last) && self.entries.iter().all(is_here) {
-            self.run_in_one_version(of, merged);
-            return Ok(());
+            return Ok(self.run_in_one_version(of, merged));
         }
         let mut last = self.last.set.clone();
         last.ensure_named_fields_are_members(of);
@@ -49,7 +52,7 @@ impl Prune<'_> {
         gone.subtract(&fields(of, &pruned)?);
         let gone = gone.intersection(&last);
         if gone.is_empty() && last_version == self.version {
-            return Ok(());
+            return Ok(FieldSet::new());
         }
         // As in Go, what was applied in another version has been through that version.
         let mut result = whole;
@@ -57,25 +60,27 @@ impl Prune<'_> {
         let mut result = self.converted(&result, last_version, self.version)?.into_owned();
         self.fill(&mut result, self.version);
         *merged = Cow::Owned(result);
-        Ok(())
+        Ok(FieldSet::new())
     }
 
     /// The same where all entries are in the version of the object: sets need no detour through
     /// conversions, so what nobody owns is simply what is left of `last`.
-    fn run_in_one_version(&self, of: Type<'_>, merged: &mut Cow<'_, Value>) {
+    fn run_in_one_version(&self, of: Type<'_>, merged: &mut Cow<'_, Value>) -> FieldSet {
         let mut own = self.entries.iter().filter(|e| e.manager.is_same(self.manager));
         if own.any(|own| self.last.set.is_subset(&own.set)) {
-            return;
+            return FieldSet::new();
         }
         let mut gone = self.last.set.clone();
         gone.ensure_named_fields_are_members(of);
         for entry in self.entries {
             gone.subtract_with_named_fields(&entry.set, of);
         }
-        if !gone.is_empty() {
-            remove(of, merged.to_mut(), &gone);
-            self.fill(merged.to_mut(), self.version);
+        if gone.is_empty() {
+            return gone;
         }
+        let emptied = remove(of, merged.to_mut(), &gone);
+        self.fill(merged.to_mut(), self.version);
+        emptied
     }
 
     /// Brings back what anybody owns, and the version of the result.

@@ -9,13 +9,16 @@ use serde_json::Value;
 /// Removes the members of a set, and what holds nothing any more after that.
 ///
 /// Go leaves `null` where a map or list has lost all it held; here such a field is gone, which
-/// decodes to the same and needs no `null` in a type that has none.
-pub(super) fn remove(of: Type<'_>, value: &mut Value, fields: &FieldSet) {
-    walk(of, value, fields);
+/// decodes to the same and needs no `null` in a type that has none. The fields that are gone for that
+/// alone come back: to Go they are still there, so whoever owns them goes on owning them.
+pub(super) fn remove(of: Type<'_>, value: &mut Value, fields: &FieldSet) -> FieldSet {
+    let mut emptied = FieldSet::new();
+    walk(of, value, fields, &mut emptied);
+    emptied
 }
 
 /// Whether nothing is left that is worth keeping.
-fn walk(of: Type<'_>, value: &mut Value, set: &FieldSet) -> bool {
+fn walk(of: Type<'_>, value: &mut Value, set: &FieldSet, emptied: &mut FieldSet) -> bool {
     match (of.shape(value), value) {
         // A set that goes on below what is one value means all of it.
         (Shape::Map(map), _) if map.atomic => true,
@@ -27,10 +30,17 @@ fn walk(of: Type<'_>, value: &mut Value, set: &FieldSet) -> bool {
                 let types = of.below(name);
                 // `metadata` itself stays: what the server sets in it is in nobody's set.
                 let removable = types.owned() == Owned::Yes;
-                let gone = entry.member && removable;
-                let gone = gone || (walk(types, below, &entry.children) && removable);
-                if gone {
+                if entry.member && removable {
                     object.remove(&**name);
+                    continue;
+                }
+                let mut under = FieldSet::new();
+                let is_empty = walk(types, below, &entry.children, &mut under) && removable;
+                if is_empty {
+                    object.remove(&**name);
+                }
+                if is_empty || !under.is_empty() {
+                    emptied.push(entry.element.clone(), is_empty, under);
                 }
             }
             object.is_empty()
@@ -46,7 +56,8 @@ fn walk(of: Type<'_>, value: &mut Value, set: &FieldSet) -> bool {
                 match found {
                     None => true,
                     Some(entry) if entry.member => false,
-                    Some(entry) => !walk(types, item, &entry.children),
+                    // An item that has lost all it held is gone for Go too.
+                    Some(entry) => !walk(types, item, &entry.children, &mut FieldSet::new()),
                 }
             });
             items.is_empty()

@@ -87,6 +87,26 @@ fn owning_and_sharing() {
 }
 
 #[test]
+fn what_has_lost_all_it_held_still_has_its_owner() {
+    let put = || Put("one", json!({"options": {"a": "b"}, "image": "i"}));
+    check(
+        vec![
+            put(),
+            Apply("two!", json!({"options": {"a": "c", "d": "e"}})),
+            Apply("two", json!({"replicas": 1})),
+        ],
+        json!({"image": "i", "replicas": 1}),
+        &["Apply two v2: .spec.replicas", "Update one v2: .spec.image, .spec.options"],
+    );
+    // Who takes it away itself takes it from its owner too.
+    check(
+        vec![put(), Put("two", json!({"image": "i"}))],
+        json!({"image": "i"}),
+        &["Update one v2: .spec.image"],
+    );
+}
+
+#[test]
 fn giving_up() {
     check(
         vec![
@@ -329,6 +349,10 @@ fn what_is_refused() {
         refused(json!({"apiVersion": "v1", "kind": "Foo"})),
         "invalid object type: /v1, Kind=Foo"
     );
+}
+
+#[test]
+fn a_configuration_has_no_managed_fields() {
     let refused_with = |entries: Value| {
         let config = full(V2, &json!({"metadata": {"managedFields": entries}}));
         let manager = Manager {
@@ -347,9 +371,15 @@ fn what_is_refused() {
     {
         assert_eq!(refused_with(entries.clone()), nil, "{entries}");
     }
-    // What cannot be an entry counts as none, and is found when the object is read.
+    assert_eq!(refused_with(json!([null])), None);
+    // What cannot be an entry is refused last.
     for entries in [json!([{"time": "yesterday"}]), json!([{"manager": 1}]), json!([{}, "x"])] {
-        assert_ne!(refused_with(entries.clone()), nil, "{entries}");
+        assert_eq!(refused_with(entries.clone()), nil, "{entries}");
+        let mut stored = Stored::default();
+        stored.apply("one", &json!({"spec": {"image": "a"}})).unwrap();
+        let config = json!({"metadata": {"managedFields": entries}, "spec": {"image": "b"}});
+        let conflict = stored.apply("two", &config).unwrap_err();
+        assert!(matches!(conflict, ApplyError::Conflicts(_)), "{conflict:?}");
     }
 }
 
