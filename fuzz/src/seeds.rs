@@ -366,3 +366,20 @@ pub(crate) const ETCD_ADDRESSES: &[&str] = &[
     "etcd:http://a:1?user=root&password=pass",
     "etcd:https://a:1",
 ];
+
+pub(super) const AUTHENTICATION_CONFIGS: &[&str] = &[
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\njwt:\n- issuer: \
+     {url: https://issuer.example.com, audiences: [here]}\n  claimMappings: {username: {claim: sub, \
+     prefix: ''}, groups: {claim: groups, prefix: 'g:'}}\n",
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: \
+     {enabled: true, conditions: [{path: /livez}]}\n",
+];
+
+pub(super) const TOKEN_FILES: &[&str] =
+    &["t,jane,7,\"a,b\"\nu,joe,,c\n", "t,\"j\"\"ane, x\",7,a\r\n\n,nobody,7"];
+
+pub(super) const AUDIT_POLICIES: &[&str] = &[
+    "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- {level: None, \
+     nonResourceURLs: ['/healthz*']}\n- {level: Request, users: [a], verbs: [get], resources: [{group: \
+     '', resources: [pods/*], resourceNames: [x]}], namespaces: [ns], omitManagedFields: true}\n",
+];

@@ -51,6 +51,13 @@ pub const TARGETS: &[Target] = &[
         run: storing::encryption_config,
         seeds: seeds::ENCRYPTION_CONFIGS,
     },
+    Target {
+        name: "authentication_config",
+        run: storing::authentication_config,
+        seeds: seeds::AUTHENTICATION_CONFIGS,
+    },
+    Target { name: "token_file", run: storing::token_file, seeds: seeds::TOKEN_FILES },
+    Target { name: "audit_policy", run: storing::audit_policy, seeds: seeds::AUDIT_POLICIES },
     Target { name: "sealed_object", run: storing::sealed_object, seeds: seeds::SEALED_OBJECTS },
     Target { name: "etcd_address", run: storing::etcd_address, seeds: seeds::ETCD_ADDRESSES },
 ];

@@ -364,3 +364,9 @@ impl<S> Drop for Ending<S> {
         record.emit_soon(Stage::ResponseComplete, record.now());
     }
 }
+
+/// Whether a text is a policy, for fuzzing.
+#[cfg(feature = "fuzz")]
+pub(crate) fn check_policy(text: &[u8]) -> Result<(), String> {
+    Policy::parse(text).map(drop)
+}

@@ -197,3 +197,12 @@ fn known(mut user: User) -> Arc<User> {
     }
     Arc::new(user)
 }
+
+/// Whether a text is an `AuthenticationConfiguration`, for fuzzing.
+#[cfg(feature = "fuzz")]
+pub(crate) fn check_configuration(text: &[u8]) -> Result<(), String> {
+    configuration::Configuration::parse(text).map(drop)
+}
+
+#[cfg(feature = "fuzz")]
+pub(crate) use token_file::check as check_token_file;

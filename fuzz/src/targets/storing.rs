@@ -7,6 +7,18 @@ pub(super) fn encryption_config(data: &[u8]) -> bool {
     fuzz::encryption_configuration(data)
 }
 
+pub(super) fn authentication_config(data: &[u8]) -> bool {
+    fuzz::authentication_configuration(data)
+}
+
+pub(super) fn token_file(data: &[u8]) -> bool {
+    fuzz::token_file(data)
+}
+
+pub(super) fn audit_policy(data: &[u8]) -> bool {
+    fuzz::audit_policy(data)
+}
+
 pub(super) fn sealed_object(data: &[u8]) -> bool {
     fuzz::sealed_object(data)
 }

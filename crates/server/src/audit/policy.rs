@@ -99,7 +99,7 @@ impl Policy {
         Self::parse(&text).map_err(invalid)
     }
 
-    fn parse(text: &[u8]) -> Result<Self, String> {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
         let parsed = yaml::decode(text).map_err(|error| format!("failed decoding: {error}"))?;
         let value = parsed.value;
         let field = |name: &str| value[name].as_str().unwrap_or_default().to_owned();

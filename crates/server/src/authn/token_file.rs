@@ -99,6 +99,12 @@ fn fields(line: &str) -> Option<Vec<String>> {
     (!quoted).then_some(fields)
 }
 
+/// Whether a text is a file of tokens, for fuzzing.
+#[cfg(feature = "fuzz")]
+pub(crate) fn check(text: &[u8]) -> Result<(), String> {
+    users(&String::from_utf8_lossy(text), &Hasher::new()).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
