@@ -161,8 +161,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         assert_eq!(Process::listening_on(port), Some(Process::this()));
-        assert!(Process::this().resident_kib().unwrap() > 0);
-        assert!(Process::this().peak_kib().unwrap() >= Process::this().resident_kib().unwrap());
+        // Other tests make the process grow: the peak is one of what was there before it is asked for.
+        let resident = Process::this().resident_kib().unwrap();
+        assert!(resident > 0);
+        assert!(Process::this().peak_kib().unwrap() >= resident);
         drop(listener);
         assert_eq!(Process::listening_on(port), None);
         assert!(Process::new(u32::MAX).unwrap_err().to_string().contains("look at process"));
