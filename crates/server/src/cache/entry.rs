@@ -55,7 +55,6 @@ struct Made {
 pub(super) struct Draft {
     hub: Json,
     fields: Option<Arc<Fields>>,
-    made: Arc<Made>,
 }
 
 impl Draft {
@@ -68,7 +67,6 @@ impl Draft {
     pub(super) fn stored(self, key: Key, value: &Bytes, revision: Revision) -> Option<Entry> {
         let hub = self.hub.shared_with(value);
         let entry = Entry::with(key, hub, self.fields, revision, false);
-        let _ = entry.made.set(self.made);
         entry.is_stored_as(value).then_some(entry)
     }
 }
@@ -187,9 +185,8 @@ impl Entry {
     }
 
     /// What the entry that comes back from the storage will be made of.
-    pub(super) fn draft(&self, kind: &KindInfo) -> Draft {
-        let (hub, fields) = (self.hub.clone(), self.fields.clone());
-        Draft { hub, fields, made: Arc::clone(self.made(kind)) }
+    pub(super) fn draft(&self) -> Draft {
+        Draft { hub: self.hub.clone(), fields: self.fields.clone() }
     }
 
     /// This entry once its bytes have been stored.

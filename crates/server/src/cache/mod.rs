@@ -146,7 +146,7 @@ impl Cache {
     /// Is told what is about to be written here, in the form in which the storage will tell of it.
     pub(crate) fn expect(&self, path: &str, entry: &Entry, value: &[u8]) {
         if self.is_ready() && entry.is_stored_as(value) {
-            self.drafts.keep(path, entry.draft(&self.kind));
+            self.drafts.keep(path, entry.draft());
         }
     }
 

@@ -175,10 +175,14 @@ fn applied(
         return Err(Status::conflict(&cx.group_resource(), &cx.request.name, why));
     }
     update::check_place(cx, object.as_mut())?;
-    object.meta_mut().managed_fields = match (owners, stored) {
-        (Some(owners), _) => Some(owners).filter(|owners| !owners.is_empty()),
-        (None, Some((old, _))) if !is_same => old.meta().managed_fields.clone(),
-        (None, _) => object.meta_mut().managed_fields.take(),
-    };
+    let meta = object.meta_mut();
+    match (owners, stored) {
+        (Some(owners), _) => meta.managed_fields = Some(owners).filter(|list| !list.is_empty()),
+        (None, Some((old, _))) if !is_same => {
+            meta.managed_fields.clone_from(&old.meta().managed_fields);
+        }
+        // Those of before are there already.
+        (None, _) => {}
+    }
     Ok(object)
 }
