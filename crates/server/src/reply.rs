@@ -106,27 +106,11 @@ impl List {
             Media::Cbor => shape.cbor_list_head(&self.metadata(), self.count(), &mut head),
             Media::Json | Media::Yaml => shape.list_head(&self.metadata(), &mut head),
         }
-        Ok(match self.entries {
-            Entries::Picked(entries) => {
-                let mut entries = entries.into_iter();
-                Box::new(join(head, shape, move |shape, out| {
-                    let entry = entries.next()?;
-                    shape.item(&entry, out);
-                    Some(())
-                }))
-            }
-            Entries::Shared(slice) => {
-                let mut cursor = slice.cursor();
-                Box::new(join(head, shape, move |shape, out| {
-                    let mut entry = cursor.next()?;
-                    while entry.removed {
-                        entry = cursor.next()?;
-                    }
-                    shape.item(entry, out);
-                    Some(())
-                }))
-            }
-        })
+        let mut entries = self.entries.reader();
+        Ok(Box::new(join(head, shape, move |shape, out| {
+            shape.item(entries.next()?, out);
+            Some(())
+        })))
     }
 }
 

@@ -20,6 +20,7 @@ mod json;
 mod key;
 mod page;
 mod proto;
+mod reader;
 mod slice;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub(crate) use entry::{Corrupt, Entry};
 pub(crate) use history::Change;
 pub(crate) use key::Key;
 pub(crate) use page::{Entries, Page, Query};
+pub(crate) use reader::Reader;
 pub(crate) use slice::{Cursor, Slice};
 pub(crate) use wanted::Wanted;
 pub(crate) use watcher::{Lagged, Watcher};

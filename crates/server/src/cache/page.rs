@@ -1,6 +1,6 @@
 //! Pages of a cache: the newest state, and earlier ones while they are remembered.
 
-use super::{Cache, Entry, Slice, Wanted};
+use super::{Cache, Entry, Slice, State, Wanted};
 use pintle_storage::Revision;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -68,12 +68,8 @@ pub(crate) struct Query<'a, F> {
 impl Cache {
     /// All entries at the newest revision, shared: nothing is copied but references to chunks.
     pub(crate) fn all(&self, prefix: &str) -> (Slice, Revision) {
-        self.all_from(prefix, "")
-    }
-
-    fn all_from(&self, prefix: &str, start: &str) -> (Slice, Revision) {
         let state = self.read();
-        (state.tree.range(prefix, start, 0), state.revision)
+        (state.tree.range(prefix, "", 0), state.revision)
     }
 
     /// A page at the newest revision.
@@ -103,13 +99,26 @@ impl Cache {
 
     /// A page of the objects of one name.
     fn named<F: Fn(&Entry) -> bool>(&self, query: &Query<'_, F>, name: &str) -> Page {
-        let (slice, revision) = self.all_from(query.prefix, query.start);
+        let (slice, revision) = {
+            let state = self.read();
+            (self.namesakes(&state, query, name), state.revision)
+        };
         let named = slice.named(name);
         let looked = named.len();
         let mut entries = named.into_iter().filter(|entry| !entry.removed).cloned();
         let picked = query.pick(&mut entries);
         let more = picked.len() == query.limit() && entries.next().is_some();
         Page { looked, ..Page::of(picked, revision, more) }
+    }
+
+    /// Where the objects of one name are: in one place, where there can be only one of them.
+    fn namesakes<F>(&self, state: &State, query: &Query<'_, F>, name: &str) -> Slice {
+        let Query { prefix, start, .. } = query;
+        if self.kind.namespaced && prefix.is_empty() {
+            return state.tree.range(prefix, start, 0);
+        }
+        let key = format!("{prefix}{name}");
+        state.tree.range(prefix, key.as_str().max(start), 1)
     }
 
     /// A page of what a selector selects.
@@ -157,7 +166,7 @@ impl Cache {
             };
             let Query { prefix, start, wanted, .. } = query;
             if let Some(name) = query.name {
-                let slice = state.tree.range(prefix, start, 0);
+                let slice = self.namesakes(&state, query, name);
                 let mut entries = slice.named(name).into_iter().filter_map(at);
                 let picked = query.pick(&mut entries);
                 let more = picked.len() == query.limit() && entries.next().is_some();

@@ -139,10 +139,11 @@ impl Slice {
         chunk.entries.get(position).or_else(|| self.chunks.get(at + 1)?.entries.first())
     }
 
-    /// The same entries by their number, for a reader that comes back for more.
-    pub(crate) fn cursor(self) -> Cursor {
+    /// Those of the entries that have all of these marks, by their number: for a reader that comes
+    /// back for more.
+    pub(crate) fn cursor(self, marks: u64) -> Cursor {
         let Range { start, end } = if self.chunks.is_empty() { 0..0 } else { self.within(0) };
-        Cursor { chunk: 0, position: start, end, slice: self }
+        Cursor { chunk: 0, position: start, end, marks, slice: self }
     }
 }
 
@@ -153,18 +154,23 @@ pub(crate) struct Cursor {
     chunk: usize,
     position: usize,
     end: usize,
+    marks: u64,
 }
 
 impl Cursor {
-    /// The next entry, removals among them.
+    /// The next entry that has the marks and is not a removal.
     pub(crate) fn next(&mut self) -> Option<&Arc<Entry>> {
-        while self.position >= self.end {
-            self.chunk += 1;
-            self.slice.chunks.get(self.chunk)?;
-            Range { start: self.position, end: self.end } = self.slice.within(self.chunk);
+        loop {
+            while self.position >= self.end {
+                self.chunk += 1;
+                self.slice.chunks.get(self.chunk)?;
+                Range { start: self.position, end: self.end } = self.slice.within(self.chunk);
+            }
+            let (chunk, at) = (&self.slice.chunks[self.chunk], self.position);
+            self.position += 1;
+            if chunk.marks[at] & self.marks == self.marks && !chunk.entries[at].removed {
+                return Some(&self.slice.chunks[self.chunk].entries[at]);
+            }
         }
-        let entry = &self.slice.chunks[self.chunk].entries[self.position];
-        self.position += 1;
-        Some(entry)
     }
 }

@@ -56,14 +56,8 @@ pub(super) async fn read(
     }
     let start = format!("{}{}", selection.base, reading.start.as_deref().unwrap_or_default());
     let wanted = selection.wanted(cx);
-    let query = Query {
-        prefix: &selection.prefix,
-        start: &start,
-        limit: reading.limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
-        wanted: &wanted,
-        name: selection.only_name(),
-        filter: (!selection.is_everything()).then_some(|entry: &Entry| selection.matches(entry)),
-    };
+    let limit = reading.limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let query = Query { start: &start, limit, ..selection.query(&wanted) };
     let cached = match (source, past) {
         (Source::Storage, _) => None,
         (Source::Cache(_), None) => Some(cache.page(&query)),

@@ -1,7 +1,7 @@
 //! Which objects a list, a watch or a deletion of a collection is about.
 
 use super::Context;
-use crate::cache::{Entry, Wanted};
+use crate::cache::{Entry, Query, Wanted};
 use pintle_meta::options::ListOptions;
 use pintle_meta::selector::{FieldSelector, LabelSelector};
 use pintle_meta::{KindInfo, Status};
@@ -76,6 +76,21 @@ impl Selection {
     /// What the index of the cache is asked.
     pub(super) fn wanted(&self, cx: &Context) -> Wanted {
         Wanted::by(&self.labels, &self.fields, &cx.resource.kind, cx.version)
+    }
+
+    /// All of what is selected, of which the index is asked `wanted`.
+    pub(super) fn query<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+    ) -> Query<'a, impl Fn(&Entry) -> bool + 'a> {
+        Query {
+            prefix: &self.prefix,
+            start: "",
+            limit: 0,
+            wanted,
+            name: self.only_name(),
+            filter: (!self.is_everything()).then_some(|entry: &Entry| self.matches(entry)),
+        }
     }
 
     /// Whether an object below the prefix is selected.

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::select::Selection;
-use crate::cache::{Change, Cursor, Entry, Lagged, Watcher};
+use crate::cache::{Change, Entry, Lagged, Reader, Watcher};
 use crate::names;
 use crate::negotiate::{Media, Transform, not_served};
 use crate::reply::Reply;
@@ -16,7 +16,6 @@ use pintle_meta::{Reason, Status};
 use pintle_storage::Revision;
 use serde_json::{Value, json};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -58,8 +57,8 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
             fresh => fresh?,
         };
         store.check_readable(&selection.prefix)?;
-        let (slice, revision) = store.cache().all(&selection.prefix);
-        (Some(slice.cursor()), revision)
+        let (reader, revision) = store.cache().candidates(&selection.query(&selection.wanted(cx)));
+        (Some(reader), revision)
     } else {
         let reached = store.freshen(ReadAt::Any).await?;
         (None, if version == 0 { reached } else { version })
@@ -153,7 +152,7 @@ struct Watching {
     selection: Selection,
     watcher: Watcher,
     /// What is left of the objects that the watch starts with.
-    initial: Option<Cursor>,
+    initial: Option<Reader>,
     /// Changes up to this one are not for this watch.
     from: Revision,
     /// How far the client is.
@@ -232,15 +231,13 @@ impl Watching {
     }
 
     fn write_initial(&mut self, out: &mut Vec<u8>) {
-        if let Some(mut cursor) = self.initial.take() {
-            while let Some(entry) = cursor.next() {
-                let shown = !entry.removed && self.selection.matches(entry);
-                if shown {
-                    let entry = Arc::clone(entry);
-                    self.event("ADDED", &entry, out);
+        if let Some(mut reader) = self.initial.take() {
+            while let Some(entry) = reader.next() {
+                if self.selection.matches(entry) {
+                    self.event("ADDED", entry, out);
                 }
                 if out.len() >= PIECE_BYTES {
-                    self.initial = Some(cursor);
+                    self.initial = Some(reader);
                     return;
                 }
             }

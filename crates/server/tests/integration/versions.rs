@@ -238,6 +238,19 @@ async fn names_are_found_in_all_namespaces() {
         let text = |item: &Value, field: &str| item["metadata"][field].as_str().unwrap().to_owned();
         let keys = items.map(|it| format!("{}/{}", text(it, "namespace"), text(it, "name")));
         assert_eq!(keys.collect::<Vec<_>>().join(" "), want, "{query}");
+        if !query.contains("limit") {
+            // A watch starts with the same.
+            let path = format!("{all}?watch=true&timeoutSeconds=1&{query}");
+            let mut events = served.watch(&path, &[]).await;
+            let mut seen = Vec::new();
+            while let Some(event) = events.next().await {
+                assert_eq!(event["type"], "ADDED", "{query}");
+                let text =
+                    |field: &str| event["object"]["metadata"][field].as_str().unwrap().to_owned();
+                seen.push(format!("{}/{}", text("namespace"), text("name")));
+            }
+            assert_eq!(seen.join(" "), want, "{query}: a watch");
+        }
         answer.at("/metadata/continue")
     };
     check("fieldSelector=metadata.name%3Dtwo", "a-b/two a/two c/two").await;
