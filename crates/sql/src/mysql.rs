@@ -4,12 +4,12 @@ mod sql;
 
 use crate::commit::{Change, Commit, Write};
 use crate::database::{Database, Marks, States};
-use crate::remote::{self, Opinion, Remote, in_time};
+use crate::remote::{self, Dialect, Remote};
 use async_trait::async_trait;
 use pintle_storage::{Error, Got, KeyValue, Result, Revision};
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{ConnectOptions as _, Executor as _, MySql as My};
 use std::io;
 use std::str::FromStr as _;
@@ -36,7 +36,7 @@ impl MySql {
         let options = MySqlConnectOptions::from_str(address)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?
             .disable_statement_logging();
-        let pool = remote::pool().after_connect(|connection: &mut MySqlConnection, _| {
+        let pool = PoolOptions::new().after_connect(|connection: &mut MySqlConnection, _| {
             Box::pin(async move {
                 for setting in sql::SETTINGS {
                     connection.execute(setting).await?;
@@ -44,17 +44,17 @@ impl MySql {
                 Ok(())
             })
         });
-        let database = Self { remote: Remote::new(pool.connect_lazy_with(options)) };
+        let database = Self { remote: Remote::new(pool, options) };
         remote::first_contact(async { database.marks().await.map(|_| ()) }).await?;
         Ok(database)
     }
-
-    async fn connection(&self) -> Result<PoolConnection<My>> {
-        self.remote.connection(sql::prepare).await
-    }
 }
 
-impl Opinion for My {
+impl Dialect for My {
+    async fn prepare(connection: PoolConnection<Self>) -> Result<(), sqlx::Error> {
+        sql::prepare(connection).await
+    }
+
     /// By the [numbers of errors](https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html).
     fn is_temporary(error: &dyn DatabaseError) -> bool {
         let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() else { return false };
@@ -83,35 +83,35 @@ impl Database for MySql {
     }
 
     async fn marks(&self) -> Result<Marks> {
-        in_time(self.connection().await?, sql::marks).await
+        self.remote.read(sql::marks).await
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Commit> {
-        in_time(self.connection().await?, async |it| sql::commit(it, &writes).await).await
+        self.remote.write(async |it| sql::commit(it, &writes).await).await
     }
 
     async fn get(&self, key: &str) -> Result<Got> {
-        in_time(self.connection().await?, async |it| sql::get(it, key).await).await
+        self.remote.read(async |it| sql::get(it, key).await).await
     }
 
     async fn states(&self, states: States) -> Result<Vec<KeyValue>> {
-        in_time(self.connection().await?, async |it| sql::states(it, &states).await).await
+        self.remote.read(async |it| sql::states(it, &states).await).await
     }
 
     async fn changes(&self, after: Revision) -> Result<Vec<Change>> {
-        in_time(self.connection().await?, async |it| sql::changes(it, after).await).await
+        self.remote.read(async |it| sql::changes(it, after).await).await
     }
 
     async fn compact(&self, revision: Revision) -> Result<()> {
-        in_time(self.connection().await?, async |it| sql::compact(it, revision).await).await?
+        self.remote.write(async |it| sql::compact(it, revision).await).await?
     }
 
     async fn clean(&self) -> Result<bool> {
-        in_time(self.connection().await?, sql::clean).await
+        self.remote.write(sql::clean).await
     }
 
     async fn size(&self) -> Result<Option<u64>> {
-        in_time(self.connection().await?, sql::size).await
+        self.remote.read(sql::size).await
     }
 
     async fn changed(&self) {

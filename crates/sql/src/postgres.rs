@@ -4,11 +4,11 @@ mod sql;
 
 use crate::commit::{Change, Commit, Write};
 use crate::database::{Database, Marks, States};
-use crate::remote::{self, Opinion, Remote, in_time};
+use crate::remote::{self, Dialect, Remote};
 use async_trait::async_trait;
 use pintle_storage::{Error, Got, KeyValue, Result, Revision};
 use sqlx::error::DatabaseError;
-use sqlx::pool::PoolConnection;
+use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgListener};
 use sqlx::{ConnectOptions as _, Postgres as Pg};
 use std::io;
@@ -47,18 +47,18 @@ impl Postgres {
             .options([("idle_in_transaction_session_timeout", stuck.as_str())])
             .options([("lock_timeout", "5s")])
             .disable_statement_logging();
-        let remote = Remote::new(remote::pool().connect_lazy_with(options));
+        let remote = Remote::new(PoolOptions::new(), options);
         let database = Self { remote, listener: Mutex::default() };
         remote::first_contact(async { database.marks().await.map(|_| ()) }).await?;
         Ok(database)
     }
-
-    async fn connection(&self) -> Result<PoolConnection<Pg>> {
-        self.remote.connection(sql::prepare).await
-    }
 }
 
-impl Opinion for Pg {
+impl Dialect for Pg {
+    async fn prepare(connection: PoolConnection<Self>) -> Result<(), sqlx::Error> {
+        sql::prepare(connection).await
+    }
+
     /// By the [classes of errors](https://www.postgresql.org/docs/15/errcodes-appendix.html).
     fn is_temporary(error: &dyn DatabaseError) -> bool {
         let code = error.code().unwrap_or_default();
@@ -81,35 +81,35 @@ impl Database for Postgres {
     }
 
     async fn marks(&self) -> Result<Marks> {
-        in_time(self.connection().await?, sql::marks).await
+        self.remote.read(sql::marks).await
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Commit> {
-        in_time(self.connection().await?, async |it| sql::commit(it, &writes).await).await
+        self.remote.write(async |it| sql::commit(it, &writes).await).await
     }
 
     async fn get(&self, key: &str) -> Result<Got> {
-        in_time(self.connection().await?, async |it| sql::get(it, key).await).await
+        self.remote.read(async |it| sql::get(it, key).await).await
     }
 
     async fn states(&self, states: States) -> Result<Vec<KeyValue>> {
-        in_time(self.connection().await?, async |it| sql::states(it, &states).await).await
+        self.remote.read(async |it| sql::states(it, &states).await).await
     }
 
     async fn changes(&self, after: Revision) -> Result<Vec<Change>> {
-        in_time(self.connection().await?, async |it| sql::changes(it, after).await).await
+        self.remote.read(async |it| sql::changes(it, after).await).await
     }
 
     async fn compact(&self, revision: Revision) -> Result<()> {
-        in_time(self.connection().await?, async |it| sql::compact(it, revision).await).await?
+        self.remote.write(async |it| sql::compact(it, revision).await).await?
     }
 
     async fn clean(&self) -> Result<bool> {
-        in_time(self.connection().await?, sql::clean).await
+        self.remote.write(sql::clean).await
     }
 
     async fn size(&self) -> Result<Option<u64>> {
-        in_time(self.connection().await?, sql::size).await
+        self.remote.read(sql::size).await
     }
 
     async fn changed(&self) {
@@ -130,6 +130,7 @@ impl Database for Postgres {
             told = listening.try_recv() => if let Err(error) = told {
                 tracing::debug!(%error, "the database does not tell of changes any more");
                 *listener = None;
+                self.remote.broke();
                 sleep(LISTEN_RETRY_DELAY).await;
             },
             () = sleep(LOOK_EVERY) => {}

@@ -5,7 +5,8 @@ use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::{ConnectOptions as _, Connection, Database, Pool};
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -47,22 +48,13 @@ pub(crate) fn newer(schema: i64) -> sqlx::Error {
     sqlx::Error::Configuration(why.into())
 }
 
-pub(crate) fn pool<DB: Database>() -> PoolOptions<DB> {
-    PoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(CONNECTION_TIME)
-        .idle_timeout(IDLE_TIME)
-        .test_before_acquire(false)
-        .before_acquire(|connection: &mut DB::Connection, used| {
-            Box::pin(async move {
-                // One that breaks has an answer for it: only long pauses hide that.
-                Ok(used.idle_for < TRUST_TIME || connection.ping().await.is_ok())
-            })
-        })
-}
+/// What differs from one database to another.
+pub(crate) trait Dialect: Database {
+    /// Makes the tables, or checks those that are there.
+    fn prepare(
+        connection: PoolConnection<Self>,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-/// A database's own opinion of its errors.
-pub(crate) trait Opinion: Database {
     /// Whether the same request may succeed later.
     fn is_temporary(error: &dyn sqlx::error::DatabaseError) -> bool;
 
@@ -78,29 +70,100 @@ pub(crate) fn place(host: &str, port: u16, socket: Option<&PathBuf>) -> String {
     }
 }
 
+/// When a link broke last.
+///
+/// A database that was started anew has broken all of them: who is told so by one connection does not
+/// trust the others.
+#[derive(Debug, Default)]
+struct Break(Mutex<Option<Instant>>);
+
+impl Break {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether it was in the last so much time.
+    fn is_within(&self, time: Duration) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| last.elapsed() <= time)
+    }
+}
+
 /// A pool whose database gets its tables when it is first reached.
 #[derive(Debug)]
 pub(crate) struct Remote<DB: Database> {
     pub pool: Pool<DB>,
     prepared: OnceCell<()>,
+    last_break: Arc<Break>,
 }
 
-impl<DB: Opinion> Remote<DB> {
-    pub(crate) fn new(pool: Pool<DB>) -> Self {
-        Self { pool, prepared: OnceCell::new() }
+impl<DB: Dialect> Remote<DB> {
+    pub(crate) fn new(
+        pool: PoolOptions<DB>,
+        address: <DB::Connection as Connection>::Options,
+    ) -> Self {
+        let last_break = Arc::new(Break::default());
+        let told = Arc::clone(&last_break);
+        let pool = pool
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(CONNECTION_TIME)
+            .idle_timeout(IDLE_TIME)
+            .test_before_acquire(false)
+            .before_acquire(move |connection: &mut DB::Connection, used| {
+                let trusted = used.idle_for < TRUST_TIME && !told.is_within(used.idle_for);
+                Box::pin(async move { Ok(trusted || connection.ping().await.is_ok()) })
+            })
+            .connect_lazy_with(address);
+        Self { pool, prepared: OnceCell::new(), last_break }
+    }
+
+    /// Asks for what can be asked twice: once more where the link turns out to have broken.
+    pub(crate) async fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error> + Clone,
+    ) -> Result<T> {
+        let mut answer = self.attempt(work.clone()).await?;
+        if answer.as_ref().is_err_and(is_temporary::<DB>) {
+            answer = self.attempt(work).await?;
+        }
+        answer.map_err(failed::<DB>)
+    }
+
+    /// Does what must not be done twice.
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<T> {
+        self.attempt(work).await?.map_err(failed::<DB>)
+    }
+
+    /// Waits for a connection and for what it answers, and for no longer than a database may take.
+    async fn attempt<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<Result<T, sqlx::Error>> {
+        let mut connection = self.connection().await?;
+        let answer = timeout(OPERATION_TIME, work(&mut *connection)).await;
+        if answer.as_ref().map_or(true, |answer| answer.as_ref().is_err_and(is_temporary::<DB>)) {
+            self.broke();
+        }
+        if answer.is_err() {
+            // What it would answer now nobody could tell from the answer to the next question.
+            drop(connection.detach());
+        }
+        answer.map_err(late)
+    }
+
+    /// Notes that a link broke.
+    pub(crate) fn broke(&self) {
+        self.last_break.note();
     }
 
     /// A connection to a database that has its tables.
-    pub(crate) async fn connection<F>(
-        &self,
-        prepare: impl FnOnce(PoolConnection<DB>) -> F + Send,
-    ) -> Result<PoolConnection<DB>>
-    where
-        F: Future<Output = Result<(), sqlx::Error>> + Send,
-    {
+    async fn connection(&self) -> Result<PoolConnection<DB>> {
         let prepared = self.prepared.get_or_try_init(|| async {
             let connection = self.acquire().await?;
-            let done = timeout(OPERATION_TIME, prepare(connection)).await;
+            let done = timeout(OPERATION_TIME, DB::prepare(connection)).await;
             done.map_err(late)?.map_err(failed::<DB>)
         });
         prepared.await?;
@@ -144,28 +207,20 @@ impl<DB: Opinion> Remote<DB> {
     }
 }
 
-/// Waits for an operation on a connection, and for no longer than a database may take.
-pub(crate) async fn in_time<DB: Opinion, T>(
-    mut connection: PoolConnection<DB>,
-    work: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
-) -> Result<T> {
-    let answer = timeout(OPERATION_TIME, work(&mut *connection)).await;
-    match answer {
-        Ok(answer) => answer.map_err(failed::<DB>),
-        Err(error) => {
-            // What it would answer now nobody could tell from the answer to the next question.
-            drop(connection.detach());
-            Err(late(error))
-        }
-    }
-}
-
 fn late(_: tokio::time::error::Elapsed) -> Error {
     Error::Unavailable(format!("the database does not answer in {OPERATION_TIME:?}").into())
 }
 
-pub(crate) fn failed<DB: Opinion>(error: sqlx::Error) -> Error {
-    let temporary = match &error {
+fn failed<DB: Dialect>(error: sqlx::Error) -> Error {
+    match is_temporary::<DB>(&error) {
+        true => Error::Unavailable(error.into()),
+        false => Error::Internal(error.into()),
+    }
+}
+
+/// Whether the same request may succeed later.
+fn is_temporary<DB: Dialect>(error: &sqlx::Error) -> bool {
+    match error {
         sqlx::Error::Database(told) => DB::is_temporary(told.as_ref()),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
@@ -174,10 +229,6 @@ pub(crate) fn failed<DB: Opinion>(error: sqlx::Error) -> Error {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
-    };
-    match temporary {
-        true => Error::Unavailable(error.into()),
-        false => Error::Internal(error.into()),
     }
 }
 

@@ -75,6 +75,14 @@ impl Program for MariaDb {
         let mut connection = MySqlConnection::connect(address).await.unwrap();
         connection.execute(statement).await.unwrap();
     }
+
+    fn break_links(&self) -> &'static str {
+        "BEGIN NOT ATOMIC
+            FOR it IN (SELECT id FROM information_schema.processlist WHERE db = DATABASE()) DO
+                IF it.id <> CONNECTION_ID() THEN KILL it.id; END IF;
+            END FOR;
+        END"
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

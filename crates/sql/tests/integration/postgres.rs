@@ -74,6 +74,11 @@ impl Program for Postgres {
         let mut connection = PgConnection::connect(address).await.unwrap();
         connection.execute(statement).await.unwrap();
     }
+
+    fn break_links(&self) -> &'static str {
+        "SELECT PG_TERMINATE_BACKEND(pid) FROM pg_stat_activity
+            WHERE pid <> PG_BACKEND_PID() AND datname = CURRENT_DATABASE()"
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

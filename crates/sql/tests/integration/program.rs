@@ -24,6 +24,9 @@ pub(crate) trait Program: Send {
 
     /// Executes a statement in a database.
     async fn execute(&self, address: &str, statement: &'static str);
+
+    /// The statement that breaks every link but the one that it comes by.
+    fn break_links(&self) -> &'static str;
 }
 
 /// The user that a server runs as where the tests run as root, which servers refuse to.

@@ -18,6 +18,7 @@ pub(crate) async fn check(program: &mut dyn Program) {
     knows_its_size(program).await;
     two_servers(program).await;
     one_of_two_servers_wins(program).await;
+    links_that_broke(program).await;
     away_and_back(program).await;
     later_than_the_server(program).await;
     let program = Mutex::new(program);
@@ -140,6 +141,32 @@ async fn one_of_two_servers_wins(program: &mut dyn Program) {
             panic!("both have created {key}");
         };
         assert_eq!(now.revision, revision, "the loser is told of the winner");
+    }
+}
+
+/// A database that was started anew, or a proxy that lost its memory, has broken all links at once:
+/// what only reads does not fail for that, and nor does what is written when that is known.
+async fn links_that_broke(program: &mut dyn Program) {
+    const READERS: usize = 16;
+    let address = program.database().await;
+    let server = open(&address).await;
+    server.create("/link", "one".into()).await.unwrap();
+    let read_all = async || {
+        let readers = (0..READERS).map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move { server.get("/link").await })
+        });
+        let readers: Vec<_> = readers.collect();
+        for reader in readers {
+            assert!(reader.await.unwrap().expect("a read on another link").item.is_some());
+        }
+    };
+    for round in 0..5 {
+        // As many links as there may be, and none of them has been idle for long.
+        read_all().await;
+        program.execute(&address, program.break_links()).await;
+        read_all().await;
+        server.create(&format!("/link/{round}"), "one".into()).await.unwrap();
     }
 }
 
