@@ -88,7 +88,7 @@ class Clients:
         for _ in range(self.pick(1, 2)):
             version = self.version()
             body = {"apiVersion": f"{GROUP}/{version}", "kind": "Foo", "spec": self.spec(version),
-                    "metadata": {"generateName": self.pick("gen-", "gen-", "Gen_", "x" * 58, "-gen-", "gen.", "")}}
+                    "metadata": {"generateName": self.prefix(self.pick("gen-", "gen-", "Gen_", "x" * 58, "-gen-", "gen.", ""))}}
             if self.chance(0.3):
                 body["metadata"]["name"] = self.pick("a", "", None)
             self.add("POST", self.collection(version), self.write_options(), self.accept(), body)

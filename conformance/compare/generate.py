@@ -123,11 +123,15 @@ class Sequence(Bodies, Clients, Patches):
         body = self.spoil(self.foo(name, version))
         if self.chance(0.03) and isinstance(body.get("metadata"), dict):
             body["metadata"].pop("name", None)
-            body["metadata"]["generateName"] = self.pick("gen-", "Gen_", "x" * 50)
+            body["metadata"]["generateName"] = self.prefix(self.pick("gen-", "Gen_", "x" * 50))
         path = self.collection(version)
         if self.chance(0.03):
             path = f"/apis/{GROUP}/{version}/foos"
         self.add("POST", path, self.write_options(), headers, self.document(body, headers), name)
+
+    def prefix(self, text):
+        """A prefix of generated names that no other step has, so that lists are in one order."""
+        return f"n{len(self.steps)}-{text}" if text else text
 
     def everywhere(self, path):
         """Sometimes the collection of all namespaces instead, in which others left objects."""
@@ -374,6 +378,8 @@ class Sequence(Bodies, Clients, Patches):
         steps, weights = zip(*choices)
         for _ in range(self.random.randint(*STEPS)):
             self.random.choices(steps, weights)[0]()
+        # What is left in the end shows what no answer did.
+        self.add("GET", self.collection("v2"))
         return self.steps
 
 

@@ -69,7 +69,7 @@ class Normal:
         return names.setdefault(value, f"<{kind}:{len(names) + 1}>")
 
     def text(self, text):
-        text = re.sub(r"\b(gen-|gen\.|Gen_|Bad_|x{50,58})[a-z0-9]{5}\b", r"\1<random>", text)
+        text = re.sub(r"\b((?:n\d+-)?(?:gen-|-gen-|gen\.|Gen_|Bad_|x{50,58}))[a-z0-9]{5}\b", r"\1<random>", text)
         text = re.sub(r"\bcontinue: \S+", "continue: <continue>", text)
         text = TIME.sub("<time>", UUID.sub(lambda m: self.token("uid", m.group(0)), text))
         for version, name in sorted(self.tokens.get("rv", {}).items(), key=lambda kv: -len(kv[0])):

@@ -52,8 +52,9 @@ func (r *configREST) Update(ctx context.Context, name string, info rest.UpdatedO
 	return configOf(obj.(*hello.Foo)), false, nil
 }
 
-func (r *configREST) ConvertToTable(ctx context.Context, obj, options runtime.Object) (*metav1.Table, error) {
-	return r.store.ConvertToTable(ctx, obj, options)
+// ConvertToTable has the columns of what has none of its own.
+func (*configREST) ConvertToTable(ctx context.Context, obj, options runtime.Object) (*metav1.Table, error) {
+	return rest.NewDefaultTableConvertor(hello.Resource("foos")).ConvertToTable(ctx, obj, options)
 }
 
 // configUpdate turns what a request does to a Config into what that does to its Foo.

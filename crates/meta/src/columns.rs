@@ -217,6 +217,22 @@ impl<K: Served> Default for Columns<K> {
     }
 }
 
+/// The columns of what has none of its own: its name, and when it was created.
+///
+/// Kubernetes' [default table convertor](https://pkg.go.dev/k8s.io/apiserver/pkg/registry/rest#NewDefaultTableConvertor)
+/// shows the same.
+#[must_use]
+pub fn default_definitions() -> [Definition; 2] {
+    let define = |name: &str, type_, format: &str, description: &str| Definition {
+        name: name.to_owned(),
+        type_,
+        format: format.to_owned(),
+        description: description.to_owned(),
+        priority: 0,
+    };
+    [define("Name", "string", "name", NAME), define("Created At", "date", "", CREATED)]
+}
+
 /// The columns of a kind with its type out of view.
 #[derive(Clone)]
 pub struct Table {

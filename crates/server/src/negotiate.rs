@@ -54,19 +54,9 @@ pub(crate) enum Transform {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transforms {
     None,
-    /// Metadata alone: a table needs columns, which only objects have.
+    /// Metadata alone: a table needs columns, which the answer to an action does not have.
     Metadata,
     All,
-}
-
-impl Transforms {
-    /// Those of a resource or a subresource: a table needs columns, which only objects of the kind have.
-    pub(crate) fn of(subresource: Option<&str>) -> Self {
-        match subresource {
-            None | Some("status") => Self::All,
-            Some(_) => Self::Metadata,
-        }
-    }
 }
 
 /// What a path can answer with.

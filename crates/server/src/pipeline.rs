@@ -19,7 +19,7 @@ use crate::flow::Flow;
 use crate::health::Health;
 use crate::impersonate::{self, Impersonation};
 use crate::metrics::{self, Metrics};
-use crate::negotiate::{self, Format, Offer, Transforms};
+use crate::negotiate::{self, Format, Offer};
 use crate::openapi::OpenApi;
 use crate::registry::{Registry, Resource};
 use crate::reply::Reply;
@@ -316,7 +316,7 @@ async fn resource_found(
     let cbor = shared.cbor;
     let plain = negotiate::plain(&asked.parts.headers, &asked.query, cbor);
     let kind = resource.wire_kind(version, at.subresource.as_deref());
-    let transforms = Transforms::of(at.subresource.as_deref());
+    let transforms = resource.transforms(version, at.subresource.as_deref());
     let offer = Offer { transforms, kind: Some(kind), cbor };
     let request = asked.request(at);
     let format = match negotiate::route(&asked.parts.headers, asked.verb, cbor)

@@ -1,6 +1,7 @@
 //! The resources of a server, found by group, version and name.
 
 use crate::connect::Connect;
+use crate::negotiate::Transforms;
 use crate::part::{Action, Part, StatusPart};
 use crate::request::{ResourcePath, Target};
 use crate::rest::AnyRest;
@@ -99,6 +100,14 @@ impl Resource {
             Some(Subresource::Status(_) | Subresource::Connect(_)) | None => {
                 (&self.kind.kind, &self.kind.versions[version].protobuf)
             }
+        }
+    }
+
+    /// What the answers of a path can be turned into.
+    pub(crate) fn transforms(&self, version: usize, subresource: Option<&str>) -> Transforms {
+        match subresource.map(|name| self.subresource(version, name)) {
+            None | Some(Some(Subresource::Status(_) | Subresource::Part(_))) => Transforms::All,
+            Some(_) => Transforms::Metadata,
         }
     }
 

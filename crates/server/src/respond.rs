@@ -43,6 +43,9 @@ pub(crate) fn reply(reply: Reply, format: Format, shape: &Shape) -> Result<Respo
         Reply::Other { code, json, .. } if format.transform == Transform::Partial => {
             document(code, shape.metadata_of(&json), format, Some(&known::PARTIAL_CODEC))
         }
+        Reply::Other { code, json, .. } if format.transform == Transform::Table => {
+            document(code, shape.table_of(&json), format, None)
+        }
         Reply::Other { json, .. } if format.transform == Transform::PartialList => {
             let document: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
             let kind = document["kind"].as_str().unwrap_or_default();

@@ -4,6 +4,7 @@
 //! version or a row is asked for the first time.
 
 mod cbor;
+mod other;
 pub(crate) mod protobuf;
 
 use crate::cache::Entry;
@@ -58,7 +59,7 @@ impl Shape {
             Transform::None => self.full(entry, out),
             Transform::Partial | Transform::PartialList => self.partial(entry, out),
             Transform::Table => {
-                self.table_head(&metadata_of(entry), true, out);
+                self.table_head(&metadata_of(entry), Some(self.columns()), out);
                 self.row(entry, out);
                 out.extend_from_slice(b"]}");
             }
@@ -79,7 +80,7 @@ impl Shape {
         }
         event_head(event, out);
         if self.is_table() {
-            self.table_head(&metadata_of(entry), first, out);
+            self.table_head(&metadata_of(entry), first.then(|| self.columns()), out);
             self.row(entry, out);
             out.extend_from_slice(b"]}");
         } else {
@@ -99,7 +100,8 @@ impl Shape {
         event_head("BOOKMARK", out);
         if self.is_table() {
             let metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
-            self.table_head(metadata.to_string().as_bytes(), first, out);
+            let columns = first.then(|| self.columns());
+            self.table_head(metadata.to_string().as_bytes(), columns, out);
             out.extend_from_slice(br#"{"cells":"#);
             match (self.kind.hub().convert)((self.kind.hub().zero)()) {
                 Ok(empty) => self.kind.table.row(empty.as_ref()).write(out, None, self.now),
@@ -140,22 +142,10 @@ impl Shape {
         out.extend_from_slice(b"}\n");
     }
 
-    /// The metadata of a document that is no object of the kind, on their own.
-    pub(crate) fn metadata_of(&self, json: &[u8]) -> Vec<u8> {
-        let document: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
-        let mut out = Vec::new();
-        type_meta("PartialObjectMetadata", self.meta_version(), &mut out);
-        out.extend_from_slice(br#","metadata":"#);
-        // Metadata that were read from JSON can be written as JSON.
-        let _ = json::write(&mut out, &document["metadata"]);
-        out.push(b'}');
-        out
-    }
-
     /// Writes the beginning of a list up to its first item; `metadata` is JSON.
     pub(crate) fn list_head(&self, metadata: &[u8], out: &mut Vec<u8>) {
         match self.transform {
-            Transform::Table => return self.table_head(metadata, true, out),
+            Transform::Table => return self.table_head(metadata, Some(self.columns()), out),
             Transform::None => {
                 let version = &self.kind.versions[self.version].api_version;
                 type_meta(&self.kind.list_kind, version, out);
@@ -224,18 +214,17 @@ impl Shape {
         out.push(b'}');
     }
 
-    fn table_head(&self, metadata: &[u8], with_columns: bool, out: &mut Vec<u8>) {
+    fn columns(&self) -> &[Definition] {
+        &self.kind.table.definitions
+    }
+
+    fn table_head(&self, metadata: &[u8], columns: Option<&[Definition]>, out: &mut Vec<u8>) {
         type_meta("Table", self.meta_version(), out);
         out.extend_from_slice(br#","metadata":"#);
         out.extend_from_slice(metadata);
         out.extend_from_slice(br#","columnDefinitions":"#);
-        if with_columns {
-            let columns: &[Definition] = &self.kind.table.definitions;
-            // Columns are plain text: they cannot fail to be written.
-            let _ = json::write(out, columns);
-        } else {
-            out.extend_from_slice(b"null");
-        }
+        // Columns are plain text: they cannot fail to be written.
+        let _ = json::write(out, &columns);
         out.extend_from_slice(br#","rows":["#);
     }
 

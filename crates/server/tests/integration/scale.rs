@@ -188,6 +188,36 @@ async fn a_scale_is_read_and_written() {
 }
 
 #[tokio::test]
+async fn a_scale_is_shown_as_a_table() {
+    let served = &served().await;
+    let json = "application/json";
+    check(served, (&format!("POST {FLEETS}"), json), fleet(Some(3)), 201, &[]).await;
+    let get = format!("GET {FLEETS}/one/scale");
+    let scale = send(served, &get, json, &Value::Null).await.json();
+    let (metadata, version) = (&scale["metadata"], "meta.k8s.io/v1");
+    for (include, object) in [
+        ("None", Value::Null),
+        ("Object", scale.clone()),
+        (
+            "Metadata",
+            json!({"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": metadata}),
+        ),
+    ] {
+        let accept = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+        let table = served.send_with(&format!("{get}?includeObject={include}"), &accept, "").await;
+        let table = table.json();
+        assert_eq!((&table["kind"], &table["apiVersion"]), (&json!("Table"), &json!(version)));
+        let revision = &metadata["resourceVersion"];
+        assert_eq!(table["metadata"], json!({ "resourceVersion": revision }), "{include}");
+        let columns = table["columnDefinitions"].as_array().unwrap();
+        let names: Vec<&Value> = columns.iter().map(|column| &column["name"]).collect();
+        assert_eq!(names, ["Name", "Created At"]);
+        let cells = json!(["one", metadata["creationTimestamp"]]);
+        assert_eq!(table["rows"], json!([{ "cells": cells, "object": object }]), "{include}");
+    }
+}
+
+#[tokio::test]
 async fn a_fleet_that_says_no_number_has_no_scale_to_show() {
     let served = &served().await;
     let json = "application/json";
