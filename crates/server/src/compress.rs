@@ -8,8 +8,8 @@ use crate::body::Body;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, VARY};
-use http::{HeaderMap, Response};
+use http::Response;
+use http::header::{CONTENT_ENCODING, HeaderValue, VARY};
 use std::io::Write;
 
 /// Answers up to this size are sent as they are.
@@ -35,12 +35,6 @@ pub(crate) fn compress(response: Response<Body>) -> Response<Body> {
         parts.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
     }
     Response::from_parts(parts, body)
-}
-
-/// Whether the client names gzip; as in Kubernetes its weight is not looked at.
-pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
-    let accepted = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    accepted.is_some_and(|accepted| accepted.split(',').any(|name| name.trim() == "gzip"))
 }
 
 /// Looks at as much of a list as decides whether it is large.
@@ -97,7 +91,10 @@ impl<I: Iterator<Item = Bytes>> Iterator for Compressed<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::negotiate::takes_gzip;
     use flate2::read::GzDecoder;
+    use http::HeaderMap;
+    use http::header::ACCEPT_ENCODING;
     use std::io::Read;
 
     fn check(accept: &str, body: Body, plain: &[u8], want: bool) {

@@ -18,6 +18,15 @@ pub(crate) fn of(query: &[(String, String)], max: Duration) -> Result<Duration, 
     Ok(if time.is_zero() { max } else { time.min(max) })
 }
 
+/// Gives up on an answer that takes longer.
+///
+/// # Errors
+/// 504 where it does.
+pub(crate) async fn keep<T>(time: Duration, answer: impl Future<Output = T>) -> Result<T, Status> {
+    let why = "request did not complete within the allotted timeout";
+    tokio::time::timeout(time, answer).await.map_err(|_| Status::timeout(why))
+}
+
 /// A duration as Go writes it: `1m30s`, `500ms`.
 pub(crate) fn go_duration(text: &str) -> Option<Duration> {
     let negative = text.starts_with('-');

@@ -62,6 +62,8 @@ const STARTED: [Check; 2] = [
     Check::Started("poststarthook/storage-object-count-tracker-hook"),
 ];
 
+const ENDPOINTS: [&str; 3] = ["healthz", "livez", "readyz"];
+
 impl Check {
     fn name(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -103,10 +105,15 @@ impl Health {
         checks
     }
 
+    /// Whether a path is that of all checks of an endpoint.
+    pub(crate) fn is_endpoint(path: &str) -> bool {
+        path.strip_prefix('/').is_some_and(|name| ENDPOINTS.contains(&name))
+    }
+
     /// The paths of all endpoints and checks.
     pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
-        for endpoint in ["healthz", "livez", "readyz"] {
+        for endpoint in ENDPOINTS {
             paths.push(format!("/{endpoint}"));
             paths.extend(self.checks(endpoint).iter().map(|c| format!("/{endpoint}/{}", c.name())));
         }
@@ -117,7 +124,7 @@ impl Health {
     pub(crate) async fn answer(&self, path: &str, query: Option<&str>) -> Option<Response<Body>> {
         let mut parts = path.trim_matches('/').splitn(2, '/');
         let endpoint = parts.next()?;
-        if !matches!(endpoint, "healthz" | "livez" | "readyz") {
+        if !ENDPOINTS.contains(&endpoint) {
             return None;
         }
         let checks = self.checks(endpoint);

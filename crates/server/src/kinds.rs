@@ -255,12 +255,13 @@ impl Registration {
             None => Backing::Store(Store::new(Arc::clone(&kind), place, idle)),
         };
         let typings = kind.versions.iter().map(|_| LazyTyping::new()).collect();
+        let events = kind.versions.iter().map(|_| Arc::default()).collect();
         let own_scale = parts.iter().any(|part| part.name == "scale");
         if matches!(backing, Backing::Store(_)) && !own_scale {
             let declared = kind.versions.iter().enumerate();
             let scale = |(i, v): (usize, &VersionInfo)| Some(Part::scale(i, v, v.scale.as_ref()?));
             parts.extend(declared.filter_map(scale));
         }
-        Resource { kind, backing, status, parts, actions, connects, typings }
+        Resource { kind, backing, status, parts, actions, connects, typings, events }
     }
 }

@@ -75,6 +75,7 @@ mod running;
 mod serve;
 mod server;
 mod shape;
+mod shared;
 mod sizes;
 mod spans;
 mod storages;

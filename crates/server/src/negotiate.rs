@@ -6,7 +6,7 @@
 
 use crate::request::{query_flag, query_value};
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use pintle_meta::Status;
 use pintle_meta::protobuf::LazyCodec;
 
@@ -313,6 +313,12 @@ impl<'a> Clause<'a> {
         }
         Some(Format { media, pretty: self.pretty, transform, beta })
     }
+}
+
+/// Whether the client names gzip; as in Kubernetes its weight is not looked at.
+pub(crate) fn takes_gzip(request: &HeaderMap) -> bool {
+    let accepted = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.split(',').any(|name| name.trim() == "gzip"))
 }
 
 #[cfg(test)]

@@ -2,14 +2,17 @@
 
 use crate::authz::Permit;
 use crate::body::Body;
-use crate::negotiate::Format;
-use crate::pipeline::Shared;
+use crate::health::Health;
+use crate::metrics::Answered;
+use crate::negotiate::{self, Format};
+use crate::shared::Shared;
 use crate::{compress, index, metrics, profile, respond, version};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response};
 use jiff::Timestamp;
 use pintle_meta::Status;
+use std::time::Instant;
 
 /// Answers what is not a resource.
 pub(crate) async fn answer(
@@ -21,13 +24,21 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let path = parts.uri.path();
     let refuse = |status: Status| respond::status(&status, plain);
+    let begun = Instant::now();
     if let Some(response) = shared.health.answer(path, parts.uri.query()).await {
-        return response;
+        let answered = Answered { code: response.status().as_u16(), dry_run: false, begun };
+        return match Health::is_endpoint(path) {
+            true => {
+                let series = shared.metrics.of(metrics::Kind::of_path(path));
+                response.map(|body| series.end("GET", answered, body))
+            }
+            false => response,
+        };
     }
     if let Some(response) = shared.discovery.answer(parts, &shared.address) {
         if parts.method == Method::GET {
             let response = response.map(Body::full);
-            let gzip = compress::takes_gzip(&parts.headers);
+            let gzip = negotiate::takes_gzip(&parts.headers);
             return if gzip { compress::compress(response) } else { response };
         }
         return refuse(Status::method_not_allowed());
@@ -82,7 +93,8 @@ fn metrics_answer(shared: &Shared, headers: &HeaderMap) -> Response<Body> {
 }
 
 fn metrics_text(shared: &Shared) -> String {
-    shared.metrics.text(&shared.health.caches, |text| {
+    let watched = shared.registry.watched();
+    shared.metrics.text(&shared.health.caches, &watched, |text| {
         shared.authenticator.write_metrics(text);
         shared.impersonation.write_metrics(text);
         shared.flow.write(text);

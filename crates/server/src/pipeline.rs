@@ -5,32 +5,20 @@
 //! generic API server of Kubernetes.
 
 use crate::access_log::{self, Seen};
-use crate::admission::Plugins;
-use crate::audit::{self, Audit, Record, Unwritten};
-use crate::authn::{self, Authenticator};
-use crate::authz::{self, Attributes, Authorizers, Permit, Refusal};
+use crate::audit::{self, Record, Unwritten};
+use crate::authz::{self, Attributes, Permit, Refusal};
 use crate::body::Body;
-use crate::clock::Clock;
-use crate::compress;
-use crate::cors::{self, Cors};
-use crate::deadline;
-use crate::discovery::Discovery;
-use crate::flow::Flow;
-use crate::health::Health;
-use crate::impersonate::{self, Impersonation};
-use crate::metrics::{self, Metrics};
+use crate::metrics::{Answered, FieldValidation, Filter, Kind, Series};
 use crate::negotiate::{self, Format, Offer};
-use crate::openapi::OpenApi;
-use crate::registry::{Registry, Resource};
+use crate::registry::Resource;
 use crate::reply::Reply;
-use crate::request::{ResourcePath, Target, Unread, header, is_dry_run, manager};
-use crate::request::{query_flag, query_pairs, read_body};
-use crate::serve::{Connection, Shutdown};
-use crate::sizes::Sizes;
-use crate::spans::Spans;
-use crate::verbs::{self, Context, Deletion};
-use crate::websocket::WebSockets;
-use crate::{connect, index, names, other, profile, respond, turning_away};
+use crate::request::{ResourcePath, Target, Unread, applies, header, is_dry_run};
+use crate::request::{manager, query_flag, query_pairs, read_body};
+use crate::serve::Connection;
+use crate::shared::Shared;
+use crate::verbs::{self, Context};
+use crate::{authn, compress, connect, cors, deadline, impersonate, index, names, other, profile};
+use crate::{respond, turning_away};
 use futures::FutureExt;
 use http::header::{CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
@@ -41,46 +29,6 @@ use pintle_meta::{Request as Asked, Status, User};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-const APPLY_PATCH: &[u8] = b"application/apply-patch";
-
-/// What all requests share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub registry: Registry,
-    pub discovery: Discovery,
-    pub openapi: OpenApi,
-    pub health: Health,
-    pub authenticator: Authenticator,
-    pub authorizers: Arc<Authorizers>,
-    pub plugins: Plugins,
-    pub metrics: Metrics,
-    pub clock: Clock,
-    pub shutdown: Shutdown,
-    pub audit: Option<Arc<Audit>>,
-    pub flow: Flow,
-    pub impersonation: Impersonation,
-    /// How long a request may take that is not a watch.
-    pub request_time: Duration,
-    /// How long a watch lasts that does not say how long it wants to, at least.
-    pub watch_time: Duration,
-    pub cors: Option<Cors>,
-    pub spans: Option<Arc<Spans>>,
-    /// Whether requests are turned away while the last ones finish.
-    pub turns_away: bool,
-    /// The value of `Strict-Transport-Security`.
-    pub strict_transport: Option<HeaderValue>,
-    pub websockets: WebSockets,
-    pub deletion: Deletion,
-    /// Whether CBOR is spoken.
-    pub cbor: bool,
-    pub sizes: Arc<Sizes>,
-    pub profiling: bool,
-    /// The paths that are not resources, sorted.
-    pub paths: Vec<String>,
-    /// What discovery calls this server's address.
-    pub address: String,
-}
 
 /// Answers a request; a panic on the way answers 500 and harms no other request.
 pub(crate) async fn handle(
@@ -164,9 +112,11 @@ async fn serve(
         Err(status) => return refuse(status),
     };
     let certificates = &connection.certificates;
+    let mut laps = shared.metrics.laps();
     let authenticated =
-        shared.authenticator.authenticate(&mut parts.headers, certificates, path, received);
-    let user = match authenticated.await {
+        shared.authenticator.authenticate(&mut parts.headers, certificates, path, received).await;
+    laps.end(Filter::Authentication);
+    let user = match authenticated {
         Ok(user) => user,
         Err(status) => {
             connection.close();
@@ -188,24 +138,41 @@ async fn serve(
             Err(Unwritten) => return respond::failed(&parts.uri, "failed to store audit event"),
         }
     }
+    laps.end(Filter::Audit);
     let other = shared.impersonation.user(&shared.authorizers, wanted, &asked, record).await;
+    laps.end(Filter::Impersonation);
     let user = match other {
         Ok(None) => Arc::clone(&user),
         Ok(Some(other)) => Arc::new(other),
-        Err(status) => return refuse(status),
+        Err(status) => return respond::unsniffed(refuse(status)),
     };
     (asked.user, asked.explain) = (&user, record.is_some());
     let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb, long_running) else {
-        return respond::too_many_requests();
+        return turned_away(shared, &target, verb, &parts, &query);
     };
-    let permit = match permit(shared, &asked, record, &parts, format).await {
+    let permit = permit(shared, &asked, record, &parts, format).await;
+    laps.end(Filter::Authorization);
+    let permit = match permit {
         Ok(permit) => permit,
         Err(response) => return response,
     };
-    let asked = Asking { parts, body, query, user, verb, received, long_running };
-    let answer = answer(shared, permit, target, asked, record);
-    let late = |_| refuse(Status::timeout("request did not complete within the allotted timeout"));
-    tokio::time::timeout(time, answer).await.unwrap_or_else(late)
+    let asked = Asking { parts, body, query, user, verb, received, time, long_running };
+    answer(shared, permit, target, asked, record).await
+}
+
+/// Tells a client to come again, and counts that.
+fn turned_away(
+    shared: &Shared,
+    target: &Target,
+    verb: &str,
+    parts: &Parts,
+    query: &[(String, String)],
+) -> Response<Body> {
+    if let Target::Resource(at) = target {
+        let series = shared.metrics.of(Kind::of(at, verb, applies(&parts.headers)));
+        series.refused(429, is_dry_run(query));
+    }
+    respond::too_many_requests()
 }
 
 async fn answer(
@@ -219,7 +186,9 @@ async fn answer(
         Target::Resource(at) => resource(shared, permit, at, asked, record).await,
         Target::Other => {
             let plain = plain_format(&asked);
-            other::answer(shared, permit, &asked.parts, asked.received, plain).await
+            let answer = other::answer(shared, permit, &asked.parts, asked.received, plain);
+            let answer = deadline::keep(asked.time, answer).await;
+            answer.unwrap_or_else(|late| respond::status(&late, plain))
         }
     }
 }
@@ -232,6 +201,8 @@ struct Asking {
     user: Arc<User>,
     verb: &'static str,
     received: Timestamp,
+    /// How long the answer may take.
+    time: Duration,
     /// Whether it is for a connecter.
     long_running: bool,
 }
@@ -268,33 +239,38 @@ async fn resource(
         Err(Some(status)) => return respond::status(&status, plain_format(&asked)),
         Err(None) => return index::answer(&shared.paths, 404),
     };
-    let content_type = asked.parts.headers.get(CONTENT_TYPE);
-    let applies = content_type.is_some_and(|m| m.as_bytes().starts_with(APPLY_PATCH));
     let verb = if asked.long_running { "connect" } else { verb };
-    let kind = metrics::Kind::of(&at, verb, applies, is_dry_run(&asked.query));
+    let kind = Kind::of(&at, verb, applies(&asked.parts.headers));
+    let counted_as = kind.verb;
+    let series = shared.metrics.of(kind);
+    let dry_run = is_dry_run(&asked.query);
     let _under_way = shared.metrics.begin(!matches!(asked.verb, "get" | "list" | "watch"));
     let begun = Instant::now();
-    let asked_to_watch = asked.verb == "watch" && !asked.long_running;
     let reads = matches!(asked.verb, "get" | "list") && !asked.long_running;
-    let gzip = reads && compress::takes_gzip(&asked.parts.headers);
+    let gzip = reads && negotiate::takes_gzip(&asked.parts.headers);
     let mut response = match asked.body.take_if(asked.long_running) {
         Some(body) => {
             let (request, path) = (asked.request(at.clone()), at.rest);
             let http = Request::from_parts(asked.parts, body);
             connect::answer(shared, permit, found, request, http, path).await
         }
-        None => resource_found(shared, permit, found, at, asked, record).await,
+        None => {
+            let (time, plain) = (asked.time, plain_format(&asked));
+            let said = FieldValidation::of(&asked.query);
+            let answer = resource_found(shared, permit, found, at, asked, (record, &series));
+            let answer = deadline::keep(time, answer).await;
+            shared.metrics.field_validation(said, begun.elapsed());
+            answer.unwrap_or_else(|late| {
+                series.terminated(late.code);
+                respond::status(&late, plain)
+            })
+        }
     };
     if gzip {
         response = compress::compress(response);
     }
-    if asked_to_watch {
-        let (parts, body) = response.into_parts();
-        response = Response::from_parts(parts, shared.metrics.long_running(&kind, body));
-    }
-    let bytes = http_body::Body::size_hint(response.body()).exact();
-    shared.metrics.end(kind, response.status().as_u16(), begun.elapsed(), bytes);
-    response
+    let answered = Answered { code: response.status().as_u16(), dry_run, begun };
+    response.map(|body| series.end(counted_as, answered, body))
 }
 
 /// The format of errors, which are never transformed: the first one that can be had as it is.
@@ -311,7 +287,7 @@ async fn resource_found(
     (resource, version): (Arc<Resource>, usize),
     at: ResourcePath,
     mut asked: Asking,
-    record: &mut Option<Record>,
+    (record, series): (&mut Option<Record>, &Series),
 ) -> Response<Body> {
     let cbor = shared.cbor;
     let plain = negotiate::plain(&asked.parts.headers, &asked.query, cbor);
@@ -327,7 +303,11 @@ async fn resource_found(
     };
     let content_type = header(&asked.parts.headers, CONTENT_TYPE.as_str());
     let manager = manager(&asked.parts.headers);
-    let upgrade = match shared.websockets.take(asked.verb, &mut asked.parts) {
+    let upgrade = match asked.verb {
+        "watch" => shared.websockets.take(&mut asked.parts),
+        _ => Ok(None),
+    };
+    let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(status) => return respond::status(&status, plain),
     };
@@ -335,6 +315,7 @@ async fn resource_found(
         Ok(body) => body,
         Err(status) => return respond::status(&status, plain),
     };
+    series.body(asked.verb, body.len());
     if let Some(record) = record {
         record.request(content_type.as_deref(), &body, kind.1);
     }

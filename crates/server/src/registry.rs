@@ -1,6 +1,7 @@
 //! The resources of a server, found by group, version and name.
 
 use crate::connect::Connect;
+use crate::metrics::{Events, Watched};
 use crate::negotiate::Transforms;
 use crate::part::{Action, Part, StatusPart};
 use crate::request::{ResourcePath, Target};
@@ -24,6 +25,8 @@ pub(crate) struct Resource {
     pub connects: Vec<Connect>,
     /// One for each version.
     pub typings: Box<[LazyTyping]>,
+    /// The events of watches, one for each version.
+    pub events: Box<[Arc<Events>]>,
 }
 
 /// Where a resource keeps its objects.
@@ -232,6 +235,21 @@ impl Registry {
             return Err(Some(Status::method_not_allowed()));
         }
         Ok((Arc::clone(resource), version))
+    }
+
+    /// The events of each resource, in order.
+    pub(crate) fn watched(&self) -> Vec<Watched<'_>> {
+        let versions = self.groups.values().flat_map(HashMap::values);
+        let found = versions.flat_map(HashMap::values).filter(|(_, version)| *version == 0);
+        let mut all: Vec<Watched<'_>> = found
+            .map(|(resource, _)| {
+                let Resource { kind, events, .. } = &**resource;
+                let versions = kind.versions.iter().map(|it| it.version.as_str());
+                (kind.group.as_str(), kind.plural.as_str(), versions.zip(events).collect())
+            })
+            .collect();
+        all.sort_by_key(|(group, plural, _)| (*group, *plural));
+        all
     }
 
     /// Whether a path is that of a connecter, whose requests go on for as long as they like.

@@ -5,7 +5,7 @@
 //! the generic API server's request info.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, EXPECT, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Version};
 use http_body_util::{BodyExt, Limited};
@@ -234,6 +234,12 @@ pub(crate) fn manager(headers: &HeaderMap) -> String {
         name.push(c);
     }
     if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// Whether a body is to be applied.
+pub(crate) fn applies(headers: &HeaderMap) -> bool {
+    let media = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    media.starts_with(b"application/apply-patch")
 }
 
 /// A header as text, if it is text.

@@ -8,6 +8,7 @@ mod other;
 pub(crate) mod protobuf;
 
 use crate::cache::Entry;
+use crate::metrics::Events;
 use crate::negotiate::{Media, Transform};
 use jiff::Timestamp;
 use pintle_meta::columns::Definition;
@@ -140,6 +141,13 @@ impl Shape {
         // A status is text and numbers: it cannot fail to be written.
         let _ = json::write(out, status);
         out.extend_from_slice(b"}\n");
+    }
+
+    /// Counts an event that was written with so many bytes. The length before a message is not the
+    /// event's.
+    pub(crate) fn count(&self, events: &Events, bytes: usize) {
+        let frame = if self.media == Media::Protobuf { size_of::<u32>() } else { 0 };
+        events.add(bytes.saturating_sub(frame));
     }
 
     /// Writes the beginning of a list up to its first item; `metadata` is JSON.

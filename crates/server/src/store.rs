@@ -4,7 +4,7 @@
 //! the only place where an error of the storage becomes one that a client sees.
 
 use crate::at_rest::{AtRest, Sealed};
-use crate::cache::{self, Broken, Cache, Corrupt, Entry, Key, Page, Query, Unreadable};
+use crate::cache::{self, Broken, Cache, Corrupt, Entry, Key, Operation, Page, Query, Unreadable};
 use crate::options::{Options, StorageMediaType};
 use crate::storages::{Opened, Override};
 use pintle_meta::options::ReadAt;
@@ -162,7 +162,9 @@ impl Store {
 
     /// Reads an object past the cache.
     pub(crate) async fn get_stored(&self, key: &str) -> Result<Option<Arc<Entry>>, Status> {
-        let got = self.storage.get(&self.path(key)).await.map_err(|e| self.failed("get", e))?;
+        let path = self.path(key);
+        let asked = self.ask(Operation::Get, self.storage.get(&path)).await;
+        let got = asked.map_err(|e| self.failed("get", e))?;
         got.item.map(|item| self.entry(&item)).transpose()
     }
 
@@ -182,7 +184,8 @@ impl Store {
         };
         let (mut entries, mut fetched) = (Vec::new(), 0);
         let more = 'read: loop {
-            let page = match self.storage.range(range.clone()).await {
+            let asking = self.storage.range(range.clone());
+            let page = match self.ask(Operation::List, asking).await {
                 Ok(page) => page,
                 Err(Error::Compacted { .. }) => return Ok(None),
                 Err(error) => return Err(self.failed("list", error)),
@@ -252,7 +255,8 @@ impl Store {
         let value = draft.to_stored(&self.kind, self.media);
         let path = self.path(key);
         self.cache.expect(&path, &draft, &value);
-        match self.storage.create(&path, value.clone()).await {
+        let asking = self.storage.create(&path, value.clone());
+        match self.ask(Operation::Create, asking).await {
             Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Exists(_)) => Ok(None),
             Err(error) => Err(self.failed("create", error)),
@@ -265,7 +269,8 @@ impl Store {
         let value = draft.to_stored(&self.kind, self.media);
         let path = self.path(&draft.key);
         self.cache.expect(&path, &draft, &value);
-        match self.storage.update(&path, value.clone(), draft.revision).await {
+        let asking = self.storage.update(&path, value.clone(), draft.revision);
+        match self.ask(Operation::Update, asking).await {
             Ok(revision) => Ok(Some(Arc::new(draft.stored(&value, revision)))),
             Err(Error::Conflict(_)) => Ok(None),
             Err(error) => Err(self.failed("update", error)),
@@ -274,7 +279,8 @@ impl Store {
 
     /// Removes an object that must be at a revision; `Ok(false)` where it is not.
     pub(crate) async fn delete(&self, key: &str, expected: Revision) -> Result<bool, Status> {
-        match self.storage.delete(&self.path(key), expected).await {
+        let path = self.path(key);
+        match self.ask(Operation::Delete, self.storage.delete(&path, expected)).await {
             Ok(_) => Ok(true),
             Err(Error::Conflict(_)) => Ok(false),
             Err(error) => Err(self.failed("delete", error)),
@@ -308,6 +314,15 @@ impl Store {
     pub(crate) fn not_found(&self, key: &str) -> Status {
         let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
         Status::not_found(&self.resource, name)
+    }
+
+    /// Asks the storage, and counts that.
+    async fn ask<T>(
+        &self,
+        operation: Operation,
+        asking: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.cache.counts.of(operation).time(asking).await
     }
 
     fn path(&self, key: &str) -> String {

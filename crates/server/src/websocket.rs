@@ -91,14 +91,13 @@ pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
 }
 
 impl WebSockets {
-    /// Takes the upgrade out of a request; nothing where it asks for none, or for something that does
-    /// not go on.
+    /// Takes the upgrade out of a request for a watch; nothing where it asks for none.
     ///
     /// # Errors
     /// 400 for a handshake that is none, 429 where too many are open.
-    pub(crate) fn take(&self, verb: &str, request: &mut Parts) -> Result<Option<Upgrade>, Status> {
+    pub(crate) fn take(&self, request: &mut Parts) -> Result<Option<Upgrade>, Status> {
         let can = || request.extensions.get::<OnUpgrade>().is_some();
-        if verb != "watch" || !is_asked(&request.headers) || !can() {
+        if !is_asked(&request.headers) || !can() {
             return Ok(None);
         }
         self.upgrade(request).map(Some)

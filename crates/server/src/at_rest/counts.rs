@@ -25,7 +25,7 @@ pub(crate) struct Counts {
     series: Mutex<Series>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Series {
     /// By resource, way, prefix and status.
     operations: BTreeMap<(String, &'static str, String, &'static str), u64>,
@@ -40,6 +40,9 @@ struct Series {
     /// By provider and mistake.
     invalid: BTreeMap<(String, &'static str), u64>,
     misses: u64,
+    /// Keys that were made here.
+    made: Histogram,
+    not_made: u64,
     /// By outcome: how often the configuration was read again, and when last.
     reloads: BTreeMap<&'static str, (u64, f64)>,
 }
@@ -82,7 +85,19 @@ impl Tally<'_> {
 
 impl Counts {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, series: Mutex::default() }
+        let series = Series {
+            operations: BTreeMap::new(),
+            durations: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            named: BTreeMap::new(),
+            invalid: BTreeMap::new(),
+            misses: 0,
+            made: Histogram::new(5e-6, 14),
+            not_made: 0,
+            reloads: BTreeMap::new(),
+        };
+        Self { clock, series: Mutex::new(series) }
     }
 
     /// Counts a question to a plugin.
@@ -117,6 +132,15 @@ impl Counts {
     /// Counts a seed that had to be opened by a plugin.
     pub(super) fn missed(&self) {
         self.series().misses += 1;
+    }
+
+    /// Counts a key that was made here, or could not be.
+    pub(super) fn key_made(&self, time: Duration, well: bool) {
+        let mut series = self.series();
+        match well {
+            true => series.made.add(time),
+            false => series.not_made += 1,
+        }
     }
 
     /// Counts that the configuration was read again.
@@ -178,6 +202,12 @@ impl Series {
         let name = "apiserver_storage_envelope_transformation_cache_misses_total";
         head(out, name, "counter", "Keys that had to be opened by a plugin.");
         line(out, name, &[], self.misses);
+        let name = "apiserver_storage_data_key_generation_duration_seconds";
+        head(out, name, "histogram", "How long it took to make a key.");
+        self.made.write(out, name, &[]);
+        let name = "apiserver_storage_data_key_generation_failures_total";
+        head(out, name, "counter", "Keys that could not be made.");
+        line(out, name, &[], self.not_made);
     }
 
     fn plugins(&self, out: &mut String, plugins: &[(&str, usize)]) {

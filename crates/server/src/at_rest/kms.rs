@@ -295,7 +295,10 @@ impl Kms {
             return Ok(());
         }
         let failed = |why: String| format!("failed to rotate DEK: {why}");
-        let seed: [u8; SEED_BYTES] = random()?;
+        let begun = Instant::now();
+        let seed: Result<[u8; SEED_BYTES], _> = random();
+        self.counts.key_made(begun.elapsed(), seed.is_ok());
+        let seed = seed?;
         let plaintext = Bytes::copy_from_slice(&seed);
         let question = EncryptRequest { plaintext, uid: names::uid() };
         let answer = self.client.ask::<EncryptResponse>("Encrypt", &question).await;

@@ -1,7 +1,7 @@
 //! What a cache counts, under the names that Kubernetes has for it.
 
 use super::Cache;
-use crate::metrics::{head, line};
+use crate::metrics::{Asked, head, line};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(crate) struct Counts {
     pub terminated: AtomicU64,
     /// Stored values that could not be decoded.
     pub decode_errors: AtomicU64,
+    /// What the storage was asked.
+    pub asked: [Asked; Operation::ALL.len()],
     /// Lists from the cache.
     pub lists: Lists,
     /// Lists from the storage.
@@ -44,6 +46,20 @@ pub(crate) struct Lists {
     returned: AtomicU64,
 }
 
+/// What is asked of a storage. How new it is, is asked by a `get`, as in Kubernetes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operation {
+    Create,
+    Delete,
+    Get,
+    List,
+    Update,
+}
+
+impl Operation {
+    const ALL: [&str; 5] = ["create", "delete", "get", "list", "update"];
+}
+
 impl Lists {
     /// Counts a list for which so many objects were looked at, and so many sent.
     pub(crate) fn add(&self, fetched: usize, returned: usize) {
@@ -54,6 +70,11 @@ impl Lists {
 }
 
 impl Counts {
+    /// Where questions of a sort are counted.
+    pub(crate) fn of(&self, operation: Operation) -> &Asked {
+        &self.asked[operation as usize]
+    }
+
     /// Counts a read that waited for the cache to be new enough.
     pub(super) fn waited(&self, time: Duration) {
         let seconds = time.as_secs_f64();
@@ -212,6 +233,36 @@ pub(crate) fn write(out: &mut String, caches: &[Arc<Cache>]) {
         }
     }
     waits(out, caches);
+    asked(out, caches);
+}
+
+/// What all caches and their stores have asked; under the names that Kubernetes has for questions to
+/// etcd, whatever the storage is.
+fn asked(out: &mut String, caches: &[Arc<Cache>]) {
+    type Count = fn(&Asked) -> u64;
+    let counts: [(&str, &str, Count); 2] = [
+        ("etcd_requests_total", "Questions to the storage.", |asked| asked.times.count()),
+        ("etcd_request_errors_total", "Those that failed.", |asked| get(&asked.failed)),
+    ];
+    for (name, help, count) in counts {
+        head(out, name, "counter", help);
+        for (labels, asked) in caches.iter().flat_map(asked_for) {
+            if count(asked) > 0 {
+                line(out, name, &labels, count(asked));
+            }
+        }
+    }
+    let name = "etcd_request_duration_seconds";
+    head(out, name, "histogram", "How long the storage took to answer.");
+    for (labels, asked) in caches.iter().flat_map(asked_for) {
+        asked.times.write(out, name, &labels);
+    }
+}
+
+/// What was asked for the sake of one cache.
+fn asked_for(cache: &Arc<Cache>) -> impl Iterator<Item = (Vec<(&'static str, &str)>, &Asked)> {
+    let asked = Operation::ALL.into_iter().zip(&cache.counts.asked);
+    asked.map(|(operation, asked)| (with(cache, &[("operation", operation)]), asked))
 }
 
 /// What the histories of all caches hold together.

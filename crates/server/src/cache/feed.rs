@@ -1,6 +1,7 @@
 //! The task that keeps a cache in step with the storage.
 
 use super::broken::Broken;
+use super::counts::Operation;
 use super::history::{Change, History};
 use super::tree::Tree;
 use super::{Cache, Entry, Key, State};
@@ -94,7 +95,8 @@ impl Cache {
         let mut decoding = Vec::new();
         let mut range = Range { prefix: self.prefix.clone(), limit: LOAD_PAGE, ..Range::default() };
         loop {
-            let page = self.storage.range(range.clone()).await?;
+            let asking = self.storage.range(range.clone());
+            let page = self.counts.of(Operation::List).time(asking).await?;
             // The page before this one was decoded while this one was read.
             loaded.take(std::mem::take(&mut decoding)).await?;
             range.revision = page.revision;

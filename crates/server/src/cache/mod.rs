@@ -28,6 +28,7 @@ mod tree;
 mod wanted;
 mod watcher;
 
+use crate::metrics::Asked;
 use counts::Counts;
 use drafts::Drafts;
 use history::History;
@@ -45,7 +46,7 @@ use tree::Tree;
 
 pub(crate) use broken::Broken;
 pub(crate) use budget::Budget;
-pub(crate) use counts::write as write_metrics;
+pub(crate) use counts::{Operation, write as write_metrics};
 pub(crate) use entry::{Corrupt, Entry};
 pub(crate) use history::Change;
 pub(crate) use key::Key;
@@ -183,7 +184,7 @@ impl Cache {
     /// Where the storage does not say it in time, or is older than what was read from it before.
     pub(crate) async fn newest(&self) -> Result<Revision, Error> {
         let before = self.revision();
-        let asking = self.question.ask(self.storage.as_ref());
+        let asking = self.question.ask(self.storage.as_ref(), self.counts.of(Operation::Get));
         let newest = match timeout(FRESHNESS_WAIT, asking).await {
             Ok(answer) => answer?,
             Err(_) => return Err(Error::Unavailable("it does not tell its revision".into())),
@@ -265,14 +266,15 @@ struct Question {
 
 impl Question {
     /// The storage's revision at some time after the call.
-    async fn ask(&self, storage: &dyn Storage) -> Result<Revision, Error> {
+    async fn ask(&self, storage: &dyn Storage, asked: &Asked) -> Result<Revision, Error> {
         let known = self.asked.load(Ordering::Acquire);
         let mut answered = self.answered.lock().await;
         let answer = match &*answered {
             Some((number, answer)) if *number > known => answer.clone(),
             _ => {
                 let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
-                let answer = storage.current_revision().await.map_err(Arc::new);
+                let asking = asked.time(storage.current_revision());
+                let answer = asking.await.map_err(Arc::new);
                 *answered = Some((number, answer.clone()));
                 answer
             }

@@ -1,6 +1,7 @@
 //! The cache against a model: every past state, every page, every count, every watch.
 
 use super::{Budget, Cache, Entry, Page, Query, Question, Settings, Wanted};
+use crate::metrics::Asked;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kube::CustomResource;
@@ -298,7 +299,7 @@ async fn readers_share_a_question_that_was_asked_after_they_came() {
         let revision = slow.memory.create(&format!("/{number}"), Bytes::new()).await.unwrap();
         let (slow, question) = (Arc::clone(&slow), Arc::clone(&question));
         readers.spawn(async move {
-            let answer = question.ask(slow.as_ref()).await.unwrap();
+            let answer = question.ask(slow.as_ref(), &Asked::default()).await.unwrap();
             assert!(answer >= revision, "{answer} is older than {revision}");
         });
         tokio::time::sleep(Duration::from_millis(1)).await;

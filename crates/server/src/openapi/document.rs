@@ -1,8 +1,8 @@
 //! A document as it is sent, and the headers with which clients may keep it.
 
 use super::protobuf::{self, Message};
-use crate::compress::takes_gzip;
 use crate::discovery::etag::ETag;
+use crate::negotiate::takes_gzip;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::read::GzDecoder;

@@ -23,12 +23,13 @@ pub(crate) use delete::Deletion;
 
 use crate::admission::{Attributes, Operation, Plugins};
 use crate::cache::Entry;
+use crate::metrics::Events;
 use crate::negotiate::Format;
-use crate::pipeline::Shared;
 use crate::registry::{Backing, Resource, Subresource};
 use crate::reply::Reply;
 use crate::serve::Shutdown;
 use crate::shape::{Include, Shape};
+use crate::shared::Shared;
 use crate::store::Store;
 use bytes::Bytes;
 use pintle_meta::validation::NameRule;
@@ -106,6 +107,11 @@ impl Context {
     /// The version of the path.
     pub(crate) fn version(&self) -> &VersionInfo {
         &self.resource.kind.versions[self.version]
+    }
+
+    /// Where the events of watches are counted.
+    fn events(&self) -> &Arc<Events> {
+        &self.resource.events[self.version]
     }
 
     /// The resource, for messages.

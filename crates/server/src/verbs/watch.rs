@@ -3,6 +3,7 @@
 use super::Context;
 use super::select::Selection;
 use crate::cache::{Change, Entry, Lagged, Reader, Watcher};
+use crate::metrics::Events;
 use crate::names;
 use crate::negotiate::{Media, Transform, not_served};
 use crate::reply::Reply;
@@ -16,6 +17,7 @@ use pintle_meta::{Reason, Status};
 use pintle_storage::Revision;
 use serde_json::{Value, json};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -53,7 +55,7 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         };
         match store.freshen(at).await {
             // As in Kubernetes, a client that is ahead for too long is told so by an event.
-            Err(status) if status.is(Reason::Timeout) => return Ok(ended(&shape, &status)),
+            Err(status) if status.is(Reason::Timeout) => return Ok(ended(cx, &shape, &status)),
             fresh => fresh?,
         };
         store.check_readable(&selection.prefix)?;
@@ -70,10 +72,11 @@ pub(super) async fn watch(cx: &Context, store: &Store) -> Result<Reply, Status> 
         return Ok(Reply::Watch(Box::pin(stream::empty())));
     }
     let Some(watcher) = store.cache().watch_after(from) else {
-        return Ok(ended(&shape, &too_old(from, store.cache().floor())));
+        return Ok(ended(cx, &shape, &too_old(from, store.cache().floor())));
     };
     let end = Instant::now() + time(cx, &options);
     let state = Watching {
+        sent: Arc::clone(cx.events()),
         shape,
         selection,
         watcher,
@@ -131,8 +134,8 @@ fn next_wake(end: Instant, bookmarks: bool, doubt: Option<Instant>) -> Instant {
 }
 
 /// A watch that cannot start gets one event that says why; the client lists again.
-fn ended(shape: &Shape, status: &Status) -> Reply {
-    let piece = error_event(shape, status);
+fn ended(cx: &Context, shape: &Shape, status: &Status) -> Reply {
+    let piece = error_event(shape, status, cx.events());
     Reply::Watch(Box::pin(stream::once(async move { piece })))
 }
 
@@ -140,14 +143,17 @@ fn too_old(from: Revision, known: Revision) -> Status {
     Status::expired(format!("too old resource version: {from} ({known})"))
 }
 
-pub(super) fn error_event(shape: &Shape, status: &Status) -> Bytes {
+pub(super) fn error_event(shape: &Shape, status: &Status, sent: &Events) -> Bytes {
     let mut out = Vec::new();
     shape.error_event(status, &mut out);
+    shape.count(sent, out.len());
     out.into()
 }
 
 /// A watch under way.
 struct Watching {
+    /// Where the events are counted.
+    sent: Arc<Events>,
     shape: Shape,
     selection: Selection,
     watcher: Watcher,
@@ -198,7 +204,7 @@ impl Watching {
                     Err(Lagged) => {
                         self.over = true;
                         let status = too_old(self.seen, self.watcher.floor());
-                        return Some(error_event(&self.shape, &status));
+                        return Some(error_event(&self.shape, &status, &self.sent));
                     }
                 },
             }
@@ -218,7 +224,8 @@ impl Watching {
         let doubted = self.doubt.take_if(|doubt| Instant::now() >= *doubt).is_some();
         if doubted && reached < self.from {
             self.over = true;
-            self.shape.error_event(&too_old(self.from, reached), out);
+            let status = too_old(self.from, reached);
+            out.extend_from_slice(&error_event(&self.shape, &status, &self.sent));
             return Some(());
         }
         self.seen = self.seen.max(reached);
@@ -269,7 +276,9 @@ impl Watching {
     }
 
     fn event(&mut self, kind: &str, entry: &Entry, out: &mut Vec<u8>) {
+        let before = out.len();
         self.shape.event(kind, entry, std::mem::take(&mut self.first), out);
+        self.shape.count(&self.sent, out.len() - before);
     }
 
     /// Tells the client how far it is, and once that it has seen everything there was at the start.
@@ -278,8 +287,9 @@ impl Watching {
         if initial_end {
             object["metadata"]["annotations"][INITIAL_EVENTS_END] = "true".into();
         }
-        let first = std::mem::take(&mut self.first);
+        let (first, before) = (std::mem::take(&mut self.first), out.len());
         self.shape.bookmark(&object, first, out);
+        self.shape.count(&self.sent, out.len() - before);
     }
 }
 

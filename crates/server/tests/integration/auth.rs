@@ -1,6 +1,6 @@
 //! Who may do what, and what the others are told.
 
-use crate::harness::Served;
+use crate::harness::{Served, soon};
 use crate::kinds::{NOTES, WIDGETS, server, widget};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -35,6 +35,8 @@ async fn credentials() {
     let list = format!("GET {WIDGETS}");
     let create = format!("POST {WIDGETS}");
 
+    // The roles are made while requests are served already.
+    soon(async { while served.send("GET /readyz", "").await.code != 200 {} }).await;
     for path in ["/healthz", "/livez", "/readyz"] {
         check(&served, "", &format!("GET {path}"), 200, "").await;
     }

@@ -22,8 +22,10 @@ mod kube_rs;
 mod kube_rs_restart;
 mod lifecycle;
 mod matrix;
+mod metrics;
 mod outside;
 mod panic;
+mod plugin;
 #[cfg(all(unix, feature = "profiling"))]
 mod profile;
 mod protobuf;

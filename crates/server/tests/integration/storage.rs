@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     Nothing,
     /// Watches tell nothing, and nobody is told how far they are.
     Late,
@@ -24,17 +24,17 @@ enum Fault {
 
 /// A storage with a switch for its faults, in the place of which another can be put.
 #[derive(Clone, Debug)]
-struct Faulty {
+pub(crate) struct Faulty {
     inner: Arc<Mutex<Memory>>,
     fault: watch::Sender<Fault>,
 }
 
 impl Faulty {
-    fn new(fault: Fault) -> Self {
+    pub(crate) fn new(fault: Fault) -> Self {
         Self { inner: Arc::default(), fault: watch::Sender::new(fault) }
     }
 
-    fn set(&self, fault: Fault) {
+    pub(crate) fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
 

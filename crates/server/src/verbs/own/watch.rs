@@ -3,6 +3,7 @@
 use super::super::watch::{check_format, error_event, mark, time};
 use super::{Context, Selection, entry};
 use crate::cache::Entry;
+use crate::metrics::Events;
 use crate::negotiate::Transform;
 use crate::reply::Reply;
 use crate::rest::{AnyRest, WatchEvent, WatchStream};
@@ -14,6 +15,7 @@ use pintle_meta::options::ListOptions;
 use pintle_meta::{Object, Status};
 use std::collections::HashSet;
 use std::pin::Pin;
+use std::sync::Arc;
 use tokio::time::{Sleep, sleep};
 
 /// A watch that selects remembers what it shows, to tell what enters and leaves; so many objects at
@@ -33,6 +35,7 @@ pub(super) async fn watch(cx: &Context, rest: &dyn AnyRest) -> Result<Reply, Sta
     let events = rest.watch(&cx.request, from).await?;
     let selects = !selection.is_everything() || !selection.prefix.is_empty();
     let state = Watching {
+        sent: Arc::clone(cx.events()),
         shape,
         selection,
         events,
@@ -52,6 +55,8 @@ pub(super) async fn watch(cx: &Context, rest: &dyn AnyRest) -> Result<Reply, Sta
 
 /// A watch under way.
 struct Watching {
+    /// Where the events are counted.
+    sent: Arc<Events>,
     shape: Shape,
     selection: Selection,
     events: WatchStream<Box<dyn Object>>,
@@ -80,7 +85,10 @@ impl Watching {
             };
             if let Err(status) = event.and_then(|event| self.write(event, &mut out)) {
                 self.over = true;
-                return Some(error_event(&self.shape, &status));
+                return Some(error_event(&self.shape, &status, &self.sent));
+            }
+            if !out.is_empty() {
+                self.shape.count(&self.sent, out.len());
             }
         }
         Some(out.into())
