@@ -30,11 +30,14 @@ const MAX_RULE_COST: i64 = 1_000_000;
 /// What is shown of an evaluated message, as in Kubernetes.
 const MAX_MESSAGE_BYTES: usize = 5 << 10;
 
+/// What stands for the whole object where a message names a field.
+const WHOLE: &str = "<nil>";
+
 /// The rules at one place of a schema.
 #[derive(Debug, Default)]
 pub(crate) struct Expressions {
     rules: Vec<Rule>,
-    /// The name of the type, which stands for the value in messages.
+    /// The name of the type, which stands for the value of which a rule cannot say anything.
     shown: &'static str,
 }
 
@@ -144,29 +147,37 @@ impl Walk<'_> {
                 continue;
             }
             if self.budget.is_exhausted() {
-                return self.exhausted(node, rule::OUT_OF_BUDGET.to_owned());
+                return self.exhausted(node, "", rule::OUT_OF_BUDGET.to_owned());
             }
             match rule.judge(&scope, &self.budget) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {
-                    let path = match (&*rule.field_path, &*self.path) {
-                        ("", path) => path.to_owned(),
-                        (below, "") => below.trim_start_matches('.').to_owned(),
-                        (below, path) => format!("{path}{below}"),
-                    };
-                    rule.report(path, node.expressions.shown, &message, self.errors);
+                    let field = self.field(&rule.field_path);
+                    rule.report(field, node.kind, new, &message, self.errors);
                 }
                 Verdict::Failed(why) => {
-                    self.errors.invalid(&self.path, node.expressions.shown, why);
+                    self.errors.invalid(self.field(""), node.expressions.shown, why);
                 }
-                Verdict::Exhausted(why) => return self.exhausted(node, why),
+                Verdict::Exhausted(why) => return self.exhausted(node, "", why),
+                Verdict::MessageExhausted(why) => {
+                    return self.exhausted(node, &rule.field_path, why);
+                }
             }
         }
         Ok(())
     }
 
-    fn exhausted(&mut self, node: &Node, why: String) -> Result<(), Exhausted> {
-        self.errors.invalid(&self.path, node.expressions.shown, why);
+    /// The field that an error is about: the place of the walk, or one below it.
+    fn field(&self, below: &str) -> String {
+        match (below, &*self.path) {
+            ("", "") => WHOLE.to_owned(),
+            (below, "") => below.trim_start_matches('.').to_owned(),
+            (below, path) => format!("{path}{below}"),
+        }
+    }
+
+    fn exhausted(&mut self, node: &Node, below: &str, why: String) -> Result<(), Exhausted> {
+        self.errors.invalid(self.field(below), node.expressions.shown, why);
         Err(Exhausted)
     }
 }

@@ -3,7 +3,9 @@
 use super::budget::{self, Budget, EXCEEDED};
 use super::{MAX_MESSAGE_BYTES, MAX_RULE_COST, declare, library, path, value};
 use crate::field::FieldErrors;
-use crate::schema::Node;
+use crate::go;
+use crate::json::quote;
+use crate::schema::{Kind, Node, Plain};
 use cel::common::ast::{Expr, IdedExpr};
 use cel::common::types::CelOptional;
 use cel::{Context, ExecutionError, Value as CelValue};
@@ -18,6 +20,8 @@ pub(super) const OUT_OF_BUDGET: &str =
 pub(super) struct Rule {
     expression: Compiled,
     message_expression: Option<Compiled>,
+    /// The source of the message's expression, in quotes.
+    message_source: String,
     message: String,
     /// What stands for the rule in messages about its evaluation.
     name: String,
@@ -63,6 +67,18 @@ pub(super) enum Verdict {
     Failed(String),
     /// Nothing more can be asked.
     Exhausted(String),
+    /// It does not hold, and nothing more can be asked, not even why.
+    MessageExhausted(String),
+}
+
+/// A value that breaks a rule, as messages show it; nothing is shown of an object or a list.
+fn shown(kind: Option<Kind>, value: &Value) -> Option<String> {
+    match (kind, value) {
+        (Some(Kind::Object | Kind::Array), _) => None,
+        (_, Value::String(text)) => Some(quote(text)),
+        (_, Value::Number(number)) => Some(go::number(number)),
+        (_, value) => Some(value.to_string()),
+    }
 }
 
 impl Rule {
@@ -114,6 +130,7 @@ impl Rule {
         Ok(Some(Self {
             expression,
             message_expression,
+            message_source: quote(text("messageExpression")),
             message,
             name,
             reason,
@@ -156,11 +173,16 @@ impl Rule {
         let message = self.message_expression.as_ref();
         match message.map(|message| self.evaluate(message, scope, budget)) {
             Some(Ok(CelValue::String(text))) => Verdict::Broken(self.message(text.trim())),
-            Some(Err(Failure::OutOfBudget)) => Verdict::Exhausted(
+            Some(Err(Failure::OutOfBudget)) => Verdict::MessageExhausted(
                 "messageExpression evaluation failed due to running out of cost budget, no \
                  further validation rules will be run"
                     .to_owned(),
             ),
+            Some(Err(Failure::TooExpensive)) => Verdict::MessageExhausted(format!(
+                "no further validation rules will be run due to call cost exceeds limit for \
+                 messageExpression: {}",
+                self.message_source
+            )),
             _ => Verdict::Broken(self.message.clone()),
         }
     }
@@ -171,13 +193,24 @@ impl Rule {
         if fits { text.to_owned() } else { self.message.clone() }
     }
 
-    /// Adds an error with the rule's reason.
-    pub(super) fn report(&self, path: String, shown: &str, why: &str, errors: &mut FieldErrors) {
-        match self.reason {
-            Reason::Invalid => errors.invalid(path, shown, why),
-            Reason::Forbidden => errors.forbidden(path, why),
-            Reason::Required => errors.required_because(path, why),
-            Reason::Duplicate => errors.duplicate(path, shown),
+    /// Adds an error with the rule's reason, about a value of a type.
+    pub(super) fn report(
+        &self,
+        field: String,
+        kind: Option<Kind>,
+        value: &Value,
+        why: &str,
+        errors: &mut FieldErrors,
+    ) {
+        let shown = shown(kind, value);
+        match (self.reason, shown.as_deref()) {
+            (Reason::Invalid, Some(value)) => errors.invalid(field, Plain(value), why),
+            // The reason stands in the place of the value.
+            (Reason::Invalid, None) => errors.invalid(field, Plain(why), ""),
+            (Reason::Forbidden, _) => errors.forbidden(field, why),
+            (Reason::Required, _) => errors.required_because(field, why),
+            (Reason::Duplicate, Some(value)) => errors.duplicate(field, Plain(value)),
+            (Reason::Duplicate, None) => errors.duplicate(field, kind.map_or("", Kind::name)),
         }
     }
 

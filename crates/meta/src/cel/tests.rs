@@ -46,7 +46,7 @@ fn check(rule: &str, spec: Value, want: &str) {
     let value = json!({"spec": spec});
     let schema = schema(json!({"rule": rule, "message": "no"}));
     let want = match want {
-        "no" => "spec: Invalid value: \"object\": no".to_owned(),
+        "no" => "spec: Invalid value: no".to_owned(),
         "" => String::new(),
         why => format!("spec: Invalid value: \"object\": {why}"),
     };
@@ -151,7 +151,7 @@ fn a_rule_compares_with_what_was() {
     let spec = |a: i64| json!({"spec": {"a": a}});
     check(spec(1), None, "");
     check(spec(2), Some(spec(1)), "");
-    check(spec(1), Some(spec(2)), "spec: Invalid value: \"object\": no way back");
+    check(spec(1), Some(spec(2)), "spec: Invalid value: no way back");
     check(spec(1), Some(json!({})), "");
 }
 
@@ -165,10 +165,7 @@ fn items_of_a_map_are_found_again_by_their_key() {
     let moved = items(json!([{"name": "b", "size": 2}, {"name": "a", "size": 1}]));
     assert_eq!(found(&schema, &moved, Some(&old)), "");
     let grown = items(json!([{"name": "new", "size": 9}, {"name": "b", "size": 3}]));
-    assert_eq!(
-        found(&schema, &grown, Some(&old)),
-        "spec.items[1]: Invalid value: \"object\": sizes stay"
-    );
+    assert_eq!(found(&schema, &grown, Some(&old)), "spec.items[1]: Invalid value: sizes stay");
 }
 
 #[test]
@@ -176,7 +173,7 @@ fn what_did_not_change_is_not_held_against_an_update() {
     let schema = schema(json!({"rule": "self.a < 10", "message": "too large"}));
     let spec = |a: i64, s: &str| json!({"spec": {"a": a, "s": s}});
     assert_eq!(found(&schema, &spec(20, "x"), Some(&spec(20, "x"))), "");
-    let why = "spec: Invalid value: \"object\": too large";
+    let why = "spec: Invalid value: too large";
     assert_eq!(found(&schema, &spec(20, "y"), Some(&spec(20, "x"))), why);
 }
 
@@ -190,18 +187,14 @@ fn a_message_may_be_made_and_an_error_may_be_elsewhere() {
         "rule": "self.a < 5", "message": "fallback", "fieldPath": ".a",
         "messageExpression": "'must be below 5, is ' + string(self.a)",
     });
-    check(
-        rule.clone(),
-        json!({"a": 7}),
-        "spec.a: Invalid value: \"object\": must be below 5, is 7",
-    );
+    check(rule.clone(), json!({"a": 7}), "spec.a: Invalid value: must be below 5, is 7");
     let mut broken = rule;
     broken["messageExpression"] = "self.s".into();
-    check(broken, json!({"a": 7}), "spec.a: Invalid value: \"object\": fallback");
+    check(broken, json!({"a": 7}), "spec.a: Invalid value: fallback");
     check(
         json!({"rule": "self.a < 5"}),
         json!({"a": 7}),
-        "spec: Invalid value: \"object\": failed rule: self.a < 5",
+        "spec: Invalid value: failed rule: self.a < 5",
     );
     let with = |reason: &str| json!({"rule": "self.a < 5", "message": "no", "reason": reason});
     check(with("FieldValueForbidden"), json!({"a": 7}), "spec: Forbidden: no");
@@ -210,7 +203,48 @@ fn a_message_may_be_made_and_an_error_may_be_elsewhere() {
     let optional = json!({
         "rule": "oldSelf.hasValue() || self.a == 0", "message": "begins at 0", "optionalOldSelf": true,
     });
-    check(optional, json!({"a": 7}), "spec: Invalid value: \"object\": begins at 0");
+    check(optional, json!({"a": 7}), "spec: Invalid value: begins at 0");
+}
+
+/// A scalar that breaks a rule is shown, an object or a list is not; what a rule cannot judge is
+/// told by its type.
+#[test]
+fn what_broke_a_rule_is_shown_as_kubernetes_shows_it() {
+    let broken = json!([{"rule": "self != self", "message": "no"}]);
+    let failing = json!([{"rule": "1 / (self == self ? 0 : 0) == 1", "message": "no"}]);
+    let twice = json!([{"rule": "self != self", "message": "no", "reason": "FieldValueDuplicate"}]);
+    let list = json!({"type": "array", "items": {"type": "integer"}});
+    let map = json!({"type": "object", "additionalProperties": {"type": "integer"}});
+    let typed = |name: &str| json!({"type": name});
+    let number = typed("number");
+    for (of, value, shown, name) in [
+        (typed("integer"), json!(-7), "-7", "integer"),
+        (number.clone(), json!(1.5), "1.5", "number"),
+        (number.clone(), json!(7.0), "7", "number"),
+        (number, json!(123_456_789.5), "1.234567895e+08", "number"),
+        (typed("string"), json!("a\"b\n\u{1}<"), r#""a\"b\n\x01<""#, "string"),
+        (typed("string"), json!(""), r#""""#, "string"),
+        (typed("boolean"), json!(true), "true", "boolean"),
+        (json!({"x-kubernetes-int-or-string": true}), json!("http"), r#""http""#, ""),
+        (json!({"x-kubernetes-int-or-string": true}), json!(7), "7", ""),
+        (list, json!([1]), "", "array"),
+        (map, json!({"a": 1}), "", "object"),
+    ] {
+        let check = |rules: &Value, want: String| {
+            let mut of = of.clone();
+            of["x-kubernetes-validations"] = rules.clone();
+            let schema = json!({"type": "object", "properties": {"x": of}});
+            assert_eq!(found(&schema, &json!({"x": value}), None), want, "{of}");
+        };
+        let with =
+            |shown: &str| if shown.is_empty() { String::new() } else { format!(": {shown}") };
+        check(&broken, format!("x: Invalid value{}: no", with(shown)));
+        if !shown.is_empty() {
+            check(&twice, format!("x: Duplicate value: {shown}"));
+        }
+        let why = format!("x: Invalid value: {name:?}: division by zero evaluating rule: no");
+        check(&failing, why);
+    }
 }
 
 #[test]
@@ -225,7 +259,9 @@ fn a_rule_about_the_whole_object_sees_its_name() {
     });
     let object = |name: &str| json!({"metadata": {"name": name}, "spec": {"s": "x"}});
     assert_eq!(found(&schema, &object("x"), None), "");
-    assert_eq!(found(&schema, &object("y"), None), ": Invalid value: \"object\": no");
+    assert_eq!(found(&schema, &object("y"), None), "<nil>: Invalid value: no");
+    let why = "<nil>: Invalid value: \"object\": no such key: s evaluating rule: no";
+    assert_eq!(found(&schema, &json!({"metadata": {"name": "y"}, "spec": {}}), None), why);
 }
 
 #[test]

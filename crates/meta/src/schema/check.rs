@@ -3,8 +3,11 @@
 //! The texts are those of Kubernetes' fork of `go-openapi/validate`, as custom resources show them.
 
 use super::MAX_PROBLEMS;
+use super::Plain;
 use super::node::{Limits, Node};
 use crate::field::FieldErrors;
+use crate::go;
+use crate::json::quote;
 use serde_json::{Map, Number, Value};
 use std::fmt::Write as _;
 
@@ -78,28 +81,38 @@ impl Walk<'_> {
             self.found.errors.invalid(&self.path, text, why);
         }
         if let Some(format) = limits.format.filter(|format| !format.fits(text)) {
-            let why = format!("{} must be of type {}: {text:?}", self.place(), format.name());
+            let why =
+                format!("{} must be of type {}: {}", self.place(), format.name(), quote(text));
             self.found.errors.type_invalid(&self.path, text, why);
         }
     }
 
     fn number(&mut self, limits: &Limits, number: &Number) {
         let Some(value) = number.as_f64() else { return };
+        // A limit is told as the value is: a whole number without an exponent.
+        let limit = |limit: f64| match number.is_f64() || limit.fract() != 0.0 {
+            true => go::float(limit),
+            false => limit.to_string(),
+        };
         let mut refuse = |why: String| {
             let why = format!("{} in body should be {why}", self.path);
-            self.found.errors.invalid(&self.path, Value::Number(number.clone()), why);
+            self.found.errors.invalid(&self.path, Plain(&go::number(number)), why);
         };
-        if let Some(of) = limits.multiple_of.filter(|of| (value / of).fract() != 0.0) {
-            refuse(format!("a multiple of {of}"));
+        if let Some(of) = limits.multiple_of.filter(|of| !is_multiple(value, *of)) {
+            refuse(format!("a multiple of {}", limit(of)));
         }
         match limits.maximum {
-            Some((max, true)) if value >= max => refuse(format!("less than {max}")),
-            Some((max, false)) if value > max => refuse(format!("less than or equal to {max}")),
+            Some((max, true)) if value >= max => refuse(format!("less than {}", limit(max))),
+            Some((max, false)) if value > max => {
+                refuse(format!("less than or equal to {}", limit(max)));
+            }
             _ => {}
         }
         match limits.minimum {
-            Some((min, true)) if value <= min => refuse(format!("greater than {min}")),
-            Some((min, false)) if value < min => refuse(format!("greater than or equal to {min}")),
+            Some((min, true)) if value <= min => refuse(format!("greater than {}", limit(min))),
+            Some((min, false)) if value < min => {
+                refuse(format!("greater than or equal to {}", limit(min)));
+            }
             _ => {}
         }
     }
@@ -138,6 +151,9 @@ impl Walk<'_> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match value {
             Value::String(text) => self.found.errors.not_supported(&self.path, text, &names),
+            Value::Number(number) => {
+                self.found.errors.not_supported(&self.path, Plain(&go::number(number)), &names);
+            }
             other => self.found.errors.not_supported(&self.path, other, &names),
         }
     }
@@ -233,4 +249,12 @@ impl Walk<'_> {
     fn whole(&mut self, why: &str) {
         self.found.errors.invalid("<nil>", "", format!("{:?} {why}", self.path));
     }
+}
+
+/// Whether a number is a multiple of another, as far as numbers with a fraction can tell.
+fn is_multiple(value: f64, of: f64) -> bool {
+    /// What a quotient may be off for its size, as in Kubernetes.
+    const EPSILON: f64 = 1e-9;
+    let times = value / of;
+    (times - times.round()).abs() <= EPSILON * times.abs().max(1.0)
 }

@@ -21,7 +21,7 @@ pub(crate) use format::{Format, duration, is_uri};
 pub(crate) use node::Kind;
 pub(crate) use node::Node;
 
-use crate::field::FieldErrors;
+use crate::field::{FieldErrors, Shown};
 use serde_json::{Map, Value};
 
 /// How deep a schema may be nested.
@@ -95,7 +95,13 @@ impl Rules {
             _ => check::object(&self.root, value, None, &mut found),
         }
         let metadata = value.get("metadata").is_none_or(|it| it.is_null() || it.is_object());
-        if !metadata || found.mistyped { FieldErrors::new() } else { found.errors }
+        if !metadata || found.mistyped {
+            return FieldErrors::new();
+        }
+        if self.root.expressions_below {
+            note_unchecked(&mut found.errors);
+        }
+        found.errors
     }
 
     /// Finds what is wrong with an object that replaces `old`, or is new.
@@ -107,17 +113,31 @@ impl Rules {
         let root = &self.root;
         let mut found = check::Found::default();
         check::object(root, new, old, &mut found);
-        let blocked = found.errors.as_slice().iter().any(|error| blocks_rules(error.reason));
+        let blocked = root.expressions_below && note_unchecked(&mut found.errors);
         errors.extend(found.errors);
-        if root.expressions_below {
-            if blocked {
-                let why = "some validation rules were not checked because the object was invalid; \
-                           correct the existing errors to complete validation";
-                errors.invalid("<nil>", Value::Null, why);
-            } else {
-                crate::cel::check(root, new, old, errors);
-            }
+        if root.expressions_below && !blocked {
+            crate::cel::check(root, new, old, errors);
         }
+    }
+}
+
+/// Says, where expressions cannot be trusted with an object, that they were not asked.
+fn note_unchecked(errors: &mut FieldErrors) -> bool {
+    let blocked = errors.as_slice().iter().any(|error| blocks_rules(error.reason));
+    if blocked {
+        let why = "some validation rules were not checked because the object was invalid; \
+                   correct the existing errors to complete validation";
+        errors.invalid("<nil>", Value::Null, why);
+    }
+    blocked
+}
+
+/// A text that messages show as it is.
+pub(crate) struct Plain<'a>(pub(crate) &'a str);
+
+impl Shown for Plain<'_> {
+    fn shown(&self) -> String {
+        self.0.to_owned()
     }
 }
 

@@ -38,6 +38,18 @@ fn limits_are_worded_as_kubernetes_words_them() {
     check(integer(json!({"maximum": 5, "exclusiveMaximum": true})), json!(5), &why);
     let why = invalid("7", "should be a multiple of 5");
     check(integer(json!({"multipleOf": 5})), json!(7), &why);
+    let why = invalid("200000000", "should be less than or equal to 100000000");
+    check(integer(json!({"maximum": 100_000_000})), json!(200_000_000), &why);
+    let number = |key: &str, value: f64| json!({"type": "number", key: value});
+    let why = invalid("2.000000005e+08", "should be less than or equal to 1e+08");
+    check(number("maximum", 1e8), json!(200_000_000.5), &why);
+    let why = invalid("-1.2345675e+06", "should be greater than or equal to 1e-07");
+    check(number("minimum", 1e-7), json!(-1_234_567.5), &why);
+    let why = invalid("0.35", "should be a multiple of 0.1");
+    check(number("multipleOf", 0.1), json!(0.35), &why);
+    for (value, of) in [(0.3, 0.1), (1.1, 0.1), (0.07, 0.01), (19.99, 0.01)] {
+        check(number("multipleOf", of), json!(value), "");
+    }
     let string = |key: &str, value: Value| json!({"type": "string", key: value});
     check(string("maxLength", json!(3)), json!("äöü"), "");
     check(
@@ -154,6 +166,32 @@ fn a_value_of_another_type_is_left_to_the_decoder() {
     assert_eq!(rules.undecodable(&json!({"b": 9})).as_slice().len(), 2);
     assert!(rules.undecodable(&json!({"b": "9"})).is_empty());
     assert!(rules.undecodable(&json!([])).is_empty());
+}
+
+#[test]
+fn what_blocks_rules_is_told() {
+    let schema = |rules: Value| {
+        json!({"type": "object", "required": ["a"], "properties": {
+            "a": {"type": "integer", "minimum": 1, "x-kubernetes-validations": rules},
+        }})
+    };
+    let check = |rules: Value, value: Value, want: &str| {
+        let rules = Rules::compile(&schema(rules)).unwrap_or_else(|why| panic!("{why:?}"));
+        let mut errors = FieldErrors::new();
+        rules.check(&value, None, &mut errors);
+        assert_eq!(errors.to_string(), want);
+        assert_eq!(rules.undecodable(&value).to_string(), want);
+    };
+    check(json!([]), json!({}), "a: Required value");
+    let why = "a: Invalid value: 0: a in body should be greater than or equal to 1";
+    check(json!([]), json!({"a": 0}), why);
+    if cfg!(feature = "cel") {
+        let note = "[a: Required value, <nil>: Invalid value: null: some validation rules were not \
+                    checked because the object was invalid; correct the existing errors to \
+                    complete validation]";
+        check(json!([{"rule": "self < 5"}]), json!({}), note);
+        check(json!([{"rule": "self < 5"}]), json!({"a": 0}), why);
+    }
 }
 
 #[test]

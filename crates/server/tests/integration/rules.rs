@@ -149,18 +149,23 @@ async fn a_schema_is_asked_of_every_object() {
         "spec.singers: Invalid value: 0: spec.singers in body should be greater than or equal to 1",
     )
     .await;
-    check(json!({"voice": "alto"}), 422, "spec.singers: Required value").await;
-    check(json!(null), 422, "[spec.singers: Required value, spec.voice: Required value]").await;
+    let unchecked = |why: &str| format!("[{why}, {note}]");
+    let why = unchecked("spec.singers: Required value");
+    check(json!({"voice": "alto"}), 422, &why).await;
+    let why = unchecked("spec.singers: Required value, spec.voice: Required value");
+    check(json!(null), 422, &why).await;
     check(
         json!({"singers": 1, "voice": "alto", "loudness": "Silent"}),
         422,
-        "spec.loudness: Unsupported value: \"Silent\": supported values: \"Soft\", \"Loud\"",
+        &unchecked(
+            "spec.loudness: Unsupported value: \"Silent\": supported values: \"Soft\", \"Loud\"",
+        ),
     )
     .await;
     check(
         json!({"singers": 1, "voice": "contraltos"}),
         422,
-        &format!("[spec.voice: Too long: may not be more than 8 bytes, {note}]"),
+        &unchecked("spec.voice: Too long: may not be more than 8 bytes"),
     )
     .await;
     check(
@@ -174,7 +179,7 @@ async fn a_schema_is_asked_of_every_object() {
     let broken = check(
         json!({"singers": 2, "voice": "bass"}),
         422,
-        "spec.singers: Invalid value: \"object\": 2 make no bass",
+        "spec.singers: Invalid value: 2 make no bass",
     )
     .await;
     assert_eq!(broken.at("/details/causes/0/field"), "spec.singers");
@@ -185,8 +190,10 @@ async fn a_schema_is_asked_of_every_object() {
     check(
         bad,
         422,
-        "[spec.places[0].address: Invalid value: \"x\": spec.places[0].address in body \
-        must be of type ipv4: \"x\"",
+        &unchecked(
+            "spec.places[0].address: Invalid value: \"x\": spec.places[0].address in body must be \
+             of type ipv4: \"x\"",
+        ),
     )
     .await;
 }
@@ -202,7 +209,7 @@ async fn a_rule_sees_what_was() {
     };
     let refused = patch(json!({"singers": 2})).await;
     assert_eq!(refused.code, 422, "{}", refused.text());
-    assert!(refused.at("/message").ends_with("spec: Invalid value: \"object\": nobody leaves"));
+    assert!(refused.at("/message").ends_with("spec: Invalid value: nobody leaves"));
     assert_eq!(patch(json!({"singers": 4})).await.code, 200);
     let refused = patch(json!({"voice": null})).await;
     assert_eq!(refused.at("/details/causes/0/message"), "Required value", "{}", refused.text());
