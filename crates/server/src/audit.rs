@@ -3,6 +3,7 @@
 //! See [auditing](https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/). Without a policy
 //! nothing here is reached.
 
+mod ending;
 mod event;
 mod log;
 mod outlet;
@@ -14,10 +15,10 @@ use crate::authz::{Attributes, Permit, Refusal};
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::metrics;
-use crate::options::AuditOptions;
+use crate::options::{AuditOptions, duration};
 use bytes::Bytes;
+use ending::Ending;
 use event::{AuthenticationMetadata, Event, Micros};
-use futures::Stream;
 use http::Response;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt;
@@ -30,13 +31,12 @@ use serde_json::{Map, Value, json};
 use shown::document;
 use std::fmt;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 use webhook::Webhook;
 
+pub(crate) use ending::Open;
 pub(crate) use event::Sender;
 pub(crate) use log::LogFile;
 pub use outlet::{AuditFormat, AuditMode};
@@ -45,6 +45,9 @@ pub(crate) use shown::sender;
 
 /// How long the end of a server waits for events to be written.
 const FLUSH_TIME: Duration = Duration::from_secs(30);
+
+/// Of what takes longer it is written down where the time went.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// What writes events down.
 pub(crate) struct Audit {
@@ -232,8 +235,24 @@ impl Record {
         }
     }
 
+    /// Says how long a slow request took, and what came before its answer.
+    fn took(&mut self, steps: [(&'static str, Duration); 3]) {
+        let total = self.event.age(self.now());
+        if total <= SLOW {
+            return;
+        }
+        let steps = steps.into_iter().filter(|(_, time)| !time.is_zero());
+        for (key, time) in steps.chain([("apiserver.latency.k8s.io/total", total)]) {
+            self.event.annotations.insert(key, duration::text(time));
+        }
+    }
+
     /// Writes down what a request is answered; of a stream also its end.
-    pub(crate) async fn finish(mut self, response: Response<Body>) -> Response<Body> {
+    pub(crate) async fn finish(
+        mut self,
+        response: Response<Body>,
+        steps: [(&'static str, Duration); 3],
+    ) -> Response<Body> {
         let (parts, mut body) = response.into_parts();
         let code = parts.status.as_u16();
         if let Body::Stream(stream) = body {
@@ -266,6 +285,7 @@ impl Record {
             _ => None,
         };
         self.answered(code, object.as_ref());
+        self.took(steps);
         if whole && self.event.object_ref.is_some() {
             self.event.response_object = object.map(|mut object| {
                 self.tidy(&mut object);
@@ -341,27 +361,6 @@ impl Record {
                 outlet.put_soon(&event, text, time.0);
             }
         }
-    }
-}
-
-/// A stream whose end is written down, also where the client goes away.
-struct Ending<S> {
-    stream: S,
-    record: Option<Record>,
-}
-
-impl<S: Stream<Item = Bytes> + Unpin> Stream for Ending<S> {
-    type Item = Bytes;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        Pin::new(&mut self.stream).poll_next(cx)
-    }
-}
-
-impl<S> Drop for Ending<S> {
-    fn drop(&mut self) {
-        let Some(record) = self.record.take() else { return };
-        record.emit_soon(Stage::ResponseComplete, record.now());
     }
 }
 

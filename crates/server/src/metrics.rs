@@ -61,13 +61,8 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    /// All of them, under the names that Kubernetes has for them.
-    const ALL: [(Self, &str); 4] = [
-        (Self::Audit, "audit"),
-        (Self::Authentication, "authentication"),
-        (Self::Authorization, "authorization"),
-        (Self::Impersonation, "constrainedimpersonation"),
-    ];
+    /// Under the names that Kubernetes has for them.
+    const ALL: [&str; 4] = ["audit", "authentication", "authorization", "constrainedimpersonation"];
 }
 
 /// What a request says of fields that are not known: a place among the things that can be said.
@@ -124,14 +119,26 @@ pub(crate) struct Metrics {
 pub(crate) struct Laps<'a> {
     metrics: &'a Metrics,
     begun: Instant,
+    times: [Duration; Filter::ALL.len()],
 }
 
 impl Laps<'_> {
     /// A request has come through a filter, or was refused by it.
     pub(crate) fn end(&mut self, filter: Filter) {
         let now = Instant::now();
-        self.metrics.filters[filter as usize].add_time(now - self.begun);
-        self.begun = now;
+        let time = now - self.begun;
+        self.metrics.filters[filter as usize].add_time(time);
+        (self.times[filter as usize], self.begun) = (time, now);
+    }
+
+    /// How long it took to find out who asks and whether they may, under the names of annotations.
+    pub(crate) fn annotations(&self) -> [(&'static str, Duration); 3] {
+        let time = |filter: Filter| self.times[filter as usize];
+        [
+            ("apiserver.latency.k8s.io/authentication", time(Filter::Authentication)),
+            ("apiserver.latency.k8s.io/authorization", time(Filter::Authorization)),
+            ("apiserver.latency.k8s.io/impersonation", time(Filter::Impersonation)),
+        ]
     }
 }
 
@@ -186,7 +193,7 @@ impl Metrics {
 
     /// Begins to measure filters.
     pub(crate) fn laps(&self) -> Laps<'_> {
-        Laps { metrics: self, begun: Instant::now() }
+        Laps { metrics: self, begun: Instant::now(), times: Default::default() }
     }
 
     /// Where requests of a kind are counted.

@@ -8,7 +8,7 @@ use crate::access_log::{self, Seen};
 use crate::audit::{self, Record, Unwritten};
 use crate::authz::{self, Attributes, Permit, Refusal};
 use crate::body::Body;
-use crate::metrics::{Answered, FieldValidation, Filter, Kind, Series};
+use crate::metrics::{Answered, FieldValidation, Filter, Kind, Laps, Series};
 use crate::negotiate::{self, Format, Offer};
 use crate::registry::Resource;
 use crate::reply::Reply;
@@ -45,7 +45,8 @@ pub(crate) async fn handle(
     let span = shared.spans.as_ref().and_then(|spans| spans.begin(&request));
     let under_way = shared.turns_away.then(|| shared.shutdown.enter());
     let origin = shared.cors.as_ref().and_then(|cors| cors.origin(request.headers()));
-    let mut record = None;
+    let mut open = audit::Open::default();
+    let mut laps = shared.metrics.laps();
     let serving = async {
         if under_way.as_ref().is_some_and(Option::is_none) && !turning_away::spares(&request) {
             return turning_away::answer(&connection);
@@ -53,12 +54,12 @@ pub(crate) async fn handle(
         if origin.is_some() && request.method() == Method::OPTIONS {
             return cors::preflight();
         }
-        serve(&shared, request, &connection, &audit_id, &mut record).await
+        serve(&shared, request, &connection, &audit_id, (&mut open.0, &mut laps)).await
     };
     let served = AssertUnwindSafe(serving).catch_unwind().await;
-    let mut response = match (served, record) {
+    let mut response = match (served, open.0.take()) {
         (Ok(response), None) => response,
-        (Ok(response), Some(record)) => record.finish(response).await,
+        (Ok(response), Some(record)) => record.finish(response, laps.annotations()).await,
         (Err(_), record) => {
             tracing::error!(path = uri.path(), ?audit_id, "a request panicked");
             if let Some(record) = record {
@@ -94,7 +95,7 @@ async fn serve(
     request: Request<Incoming>,
     connection: &Connection,
     audit_id: &HeaderValue,
-    record: &mut Option<Record>,
+    (record, laps): (&mut Option<Record>, &mut Laps<'_>),
 ) -> Response<Body> {
     let received = shared.clock.now();
     let (mut parts, body) = Unread::split(request);
@@ -107,12 +108,14 @@ async fn serve(
 
     let long_running = shared.registry.is_connect(&target) || profile::is_profile(path);
     let time = match deadline::of(&query, shared.request_time) {
-        _ if long_running => Duration::MAX,
+        _ if long_running || verb == "watch" => Duration::MAX,
         Ok(time) => time,
-        Err(status) => return refuse(status),
+        Err(status) => {
+            *record = unknown(shared, from(&parts), (&target, verb), &parts, &query);
+            return refuse(status);
+        }
     };
     let certificates = &connection.certificates;
-    let mut laps = shared.metrics.laps();
     let authenticated =
         shared.authenticator.authenticate(&mut parts.headers, certificates, path, received).await;
     laps.end(Filter::Authentication);
@@ -120,9 +123,7 @@ async fn serve(
         Ok(user) => user,
         Err(status) => {
             connection.close();
-            let nobody = User::default();
-            let asked = attributes(&nobody, &target, verb, &parts, &query);
-            *record = shared.audit.as_ref().and_then(|audit| audit.unknown(from(&parts), &asked));
+            *record = unknown(shared, from(&parts), (&target, verb), &parts, &query);
             return refuse(status);
         }
     };
@@ -150,14 +151,24 @@ async fn serve(
     let Ok(_in_flight) = shared.flow.admit(&user, &asked.verb, long_running) else {
         return turned_away(shared, &target, verb, &parts, &query);
     };
-    let permit = permit(shared, &asked, record, &parts, format).await;
-    laps.end(Filter::Authorization);
-    let permit = match permit {
+    let permit = match permit(shared, &asked, (record, laps), &parts, format).await {
         Ok(permit) => permit,
         Err(response) => return response,
     };
     let asked = Asking { parts, body, query, user, verb, received, time, long_running };
     answer(shared, permit, target, asked, record).await
+}
+
+/// What is written down of a request that is refused before it is known who asks.
+fn unknown(
+    shared: &Shared,
+    from: audit::Sender<'_>,
+    (target, verb): (&Target, &'static str),
+    parts: &Parts,
+    query: &[(String, String)],
+) -> Option<Record> {
+    let nobody = User::default();
+    shared.audit.as_ref()?.unknown(from, &attributes(&nobody, target, verb, parts, query))
 }
 
 /// Tells a client to come again, and counts that.
@@ -351,12 +362,13 @@ fn verb(target: &Target, method: &Method, query: &[(String, String)]) -> &'stati
 async fn permit(
     shared: &Shared,
     asked: &Attributes<'_>,
-    record: &mut Option<Record>,
+    (record, laps): (&mut Option<Record>, &mut Laps<'_>),
     parts: &Parts,
     format: Format,
 ) -> Result<Permit, Response<Body>> {
     let begun = Instant::now();
     let authorized = shared.authorizers.authorize(asked).await;
+    laps.end(Filter::Authorization);
     if let Some(record) = record {
         record.decided(&authorized);
     }

@@ -6,6 +6,8 @@
 
 mod activity;
 mod connection;
+#[cfg(target_os = "linux")]
+mod notify;
 mod shutdown;
 
 #[cfg(test)]
@@ -35,6 +37,8 @@ use activity::{Activity, Tracked};
 use crate::authn::PeerCertificates;
 use crate::names;
 
+#[cfg(target_os = "linux")]
+pub(crate) use notify::ready;
 pub(crate) use shutdown::Counted;
 pub(crate) use shutdown::Manner;
 pub(crate) use shutdown::Shutdown;

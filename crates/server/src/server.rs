@@ -127,6 +127,10 @@ impl Server {
             let program = self.name.clone();
             let running = self.start(options).await?;
             serve::signals(running.trigger.clone())?;
+            #[cfg(target_os = "linux")]
+            if let Err(error) = serve::ready() {
+                tracing::warn!(%error, "NOTIFY_SOCKET cannot be told that the server is ready");
+            }
             let mut out = io::stdout();
             let _ = writeln!(out, "{program} serves on {}", running.url());
             if let Some(kubeconfig) = &running.kubeconfig {

@@ -8,7 +8,9 @@ cd certificates
 umask 077
 host=apiserver.hello.svc
 
-if [ ! -e ca.key ]; then
+if [ ! -e ca.crt ]; then
+    # What another authority has signed is of no use any more.
+    rm -f tls.crt
     openssl ecparam -name prime256v1 -genkey -noout -out ca.key
     openssl req -x509 -new -key ca.key -sha256 -days 3650 -subj "/CN=hello-apiserver-ca" \
         -addext "keyUsage=critical,keyCertSign,cRLSign" -out ca.crt

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -23,14 +24,19 @@ struct Program {
 
 impl Program {
     fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    fn start_with(change: impl FnOnce(&mut Command)) -> Self {
         let home = TempDir::new().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_hello-apiserver"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hello-apiserver"));
+        command
             .arg("--secure-port=0")
             .env("HOME", home.path())
             .env_remove("XDG_DATA_HOME")
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut child = child.unwrap();
+            .stdout(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().rsplit_once("https://").unwrap().1;
@@ -75,6 +81,21 @@ async fn get(client: &Client, path: &str) -> u16 {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn whoever_starts_it_is_told_when_it_is_ready() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let program = Program::start_with(|command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    let mut said = [0; 64];
+    let length = socket.recv(&mut said).unwrap();
+    assert_eq!(&said[..length], b"READY=1\n");
+    TcpStream::connect(program.address).unwrap();
 }
 
 #[tokio::test]

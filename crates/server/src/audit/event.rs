@@ -11,6 +11,7 @@ use pintle_meta::json::quote;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The longest user agent that is written down, in bytes, and what stands behind a longer one.
 const AGENT_BYTES_MAX: usize = 1024;
@@ -149,6 +150,11 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Event {
+    /// How long ago the request came.
+    pub(super) fn age(&self, now: Micros) -> Duration {
+        now.0.duration_since(self.request_received_timestamp.0).try_into().unwrap_or_default()
+    }
+
     /// The event of a request that has just been received.
     pub(crate) fn new(level: Level, from: Sender<'_>, attributes: &Attributes<'_>) -> Self {
         let object_ref = match &attributes.on {

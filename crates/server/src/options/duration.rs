@@ -54,9 +54,49 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     nanos.map(Duration::from_nanos).ok_or_else(invalid)
 }
 
+/// Writes a duration as Go does.
+pub(crate) fn text(time: Duration) -> String {
+    let nanos = time.as_nanos();
+    let (unit, name) = match nanos {
+        0 => return "0s".to_owned(),
+        1..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let (seconds, minutes) = (nanos / unit % 60, time.as_secs() / 60);
+    let whole = if name == "s" { seconds } else { nanos / unit };
+    let fraction = format!(".{:0width$}", nanos % unit, width = unit.ilog10() as usize);
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    let before = match (minutes / 60, minutes % 60) {
+        (0, 0) => String::new(),
+        (0, minutes) => format!("{minutes}m"),
+        (hours, minutes) => format!("{hours}h{minutes}m"),
+    };
+    format!("{before}{whole}{fraction}{name}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_as_in_go() {
+        for (nanos, want) in [
+            (0, "0s"),
+            (7, "7ns"),
+            (1_100, "1.1µs"),
+            (612_345_000, "612.345ms"),
+            (1_000_000_000, "1s"),
+            (60_000_000_000, "1m0s"),
+            (62_500_000_000, "1m2.5s"),
+            (3_600_000_000_001, "1h0m0.000000001s"),
+        ] {
+            let time = Duration::from_nanos(nanos);
+            assert_eq!(text(time), want);
+            assert_eq!(parse(want), Ok(time));
+        }
+    }
 
     #[test]
     fn go_durations() {

@@ -1,11 +1,12 @@
 //! The audit log: which requests are written down, and how much of them.
 
-use crate::harness::Served;
+use crate::harness::{Http, Served, soon};
 use crate::kinds::{PANIC, TASKS, Task, WIDGETS, colored, server, widget};
 use crate::outside::Outside;
+use crate::storage::{Fault, Faulty};
 use base64::Engine;
 use bytes::Bytes;
-use pintle::{AuditFormat, AuditMode, Options};
+use pintle::{AuditFormat, AuditMode, Options, Server};
 use pintle_meta::cbor;
 use pintle_meta::protobuf::{envelope, learn};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
@@ -118,18 +120,75 @@ async fn what_the_policy_wants_is_written() {
 }
 
 /// A server that writes down whole objects.
-async fn start_whole(log: &Path) -> Served {
+async fn start_whole(server: Server, log: &Path) -> Served {
     let policy = log.with_file_name("policy.yaml");
     let whole = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: \
                  [{level: RequestResponse, omitStages: [RequestReceived], omitManagedFields: true}]\n";
     std::fs::write(&policy, whole).unwrap();
-    Served::start_with(server(), |options| {
+    Served::start_with(server, |options| {
         options.insecure_allow_all = true;
         options.audit.audit_policy_file = Some(policy);
         options.audit.audit_log_path = Some(log.to_owned());
         options.features.feature_gates = vec!["CBORServingAndStorage=true".parse().unwrap()];
     })
     .await
+}
+
+/// A request whose client goes away before it is answered, one that is slow, and one that is refused
+/// before anybody is asked who sends it.
+#[tokio::test]
+async fn what_is_cut_short_or_slow_is_written_down() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("audit.log");
+    let storage = Faulty::new(Fault::Nothing);
+    let served = start_whole(server().storage(storage.clone()), &log).await;
+    // Whoever reads waits for the storage.
+    storage.set(Fault::Late);
+    served.send(&format!("POST {WIDGETS}"), widget("a", 1)).await;
+    let mut cut = served.connect(b"http/1.1").await;
+    let head = format!("GET {WIDGETS}/a HTTP/1.1\r\nHost: x\r\nAudit-Id: cut\r\n\r\n");
+    cut.write_all(head.as_bytes()).await.unwrap();
+    cut.flush().await.unwrap();
+    let line = format!("GET {WIDGETS}/a");
+    let answer = served.open(Http::Two, &line, &[("audit-id", "reset")], "");
+    let reset = tokio::time::timeout(Duration::from_millis(500), answer).await;
+    assert!(reset.is_err(), "it is still waited for");
+    drop(cut);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    storage.set(Fault::Nothing);
+    let mut slow = served.connect(b"http/1.1").await;
+    let head = format!(
+        "POST {WIDGETS}?timeout=2s HTTP/1.1\r\nHost: x\r\nAudit-Id: slow\r\n\
+         Content-Length: 9\r\n\r\n"
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    slow.flush().await.unwrap();
+    let mut code = [0; 12];
+    soon(slow.read_exact(&mut code)).await.unwrap();
+    assert_eq!(&code, b"HTTP/1.1 504");
+    let answer = served.send("GET /version?timeout=soon", "").await;
+    assert_eq!(answer.code, 400, "{}", answer.text());
+    let watch = format!("GET {TASKS}?watch=1&timeoutSeconds=1&timeout=soon");
+    assert_eq!(served.send(&watch, "").await.code, 200, "a watch has no such limit");
+    served.stop().await;
+    let events = events(&log);
+    let found = |id: &str| events.iter().find(|event| event["auditID"] == id).unwrap();
+    // Who closes an end of an HTTP/1.1 connection may still listen, and is answered.
+    let early = json!({"metadata": {}, "status": "Success", "code": 200,
+                       "message": "Connection closed early"});
+    for (id, status) in [("cut", json!({"metadata": {}, "code": 200})), ("reset", early)] {
+        assert_eq!(found(id)["responseStatus"], status, "{id}");
+        assert_eq!(found(id)["stage"], "ResponseComplete");
+    }
+    let slow = &found("slow")["annotations"];
+    let total = slow["apiserver.latency.k8s.io/total"].as_str().unwrap();
+    assert!(total.starts_with("2.") && total.ends_with('s'), "{slow}");
+    assert!(slow["apiserver.latency.k8s.io/authorization"].is_string(), "{slow}");
+    let refused = events.iter().find(|event| event["requestURI"] == "/version?timeout=soon");
+    let refused = refused.unwrap();
+    assert_eq!((&refused["stage"], &refused["user"]), (&json!("ResponseStarted"), &json!({})));
+    assert_eq!(refused["responseStatus"]["code"], 400);
+    assert_eq!(refused["annotations"], Value::Null, "it was not slow");
 }
 
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
@@ -143,7 +202,7 @@ fn task() -> Value {
 async fn objects_are_written_down_in_whatever_form_they_come() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("audit.log");
-    let served = start_whole(&log).await;
+    let served = start_whole(server(), &log).await;
     let (mut message, mut enclosed) = (Vec::new(), Vec::new());
     learn::<Task>().unwrap().write(&task(), &mut message).unwrap();
     envelope::write("test.example.com/v1", "Task", &message, &mut enclosed);
@@ -181,7 +240,7 @@ async fn objects_are_written_down_in_whatever_form_they_come() {
 async fn lists_and_patches_are_written_down() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("audit.log");
-    let served = start_whole(&log).await;
+    let served = start_whole(server(), &log).await;
     served.send(&format!("POST {TASKS}"), task().to_string()).await;
     let partial = format!("{PROTOBUF};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
     let (one, none) = (format!("{TASKS}/it"), format!("{TASKS}/none"));
