@@ -3,7 +3,7 @@
 //! See [type mapping](https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#schema-types).
 //! Strings are borrowed from the object; everything else is made for the time of an evaluation.
 
-use crate::schema::{Format, Kind, Node, duration};
+use crate::schema::{Kind, Node, duration};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cel::common::types::{
@@ -46,20 +46,21 @@ fn number<'v>(node: Option<&Node>, value: &Number) -> Box<dyn Val + 'v> {
 
 fn string<'v>(node: Option<&Node>, text: &'v str) -> Box<dyn Val + 'v> {
     let plain = || Box::new(CelString::from(text)) as Box<dyn Val + 'v>;
-    match node.and_then(|node| node.limits.format) {
-        Some(Format::DateTime) => {
+    // By the whole name: what is declared as `datetime` stays a text.
+    match node.and_then(|node| node.limits.format.as_ref()).map(|format| format.name.as_str()) {
+        Some("date-time") => {
             let time = chrono::DateTime::parse_from_rfc3339(text).ok();
             time.map_or_else(plain, |time| Box::new(CelTimestamp::from(time)))
         }
-        Some(Format::Date) => {
+        Some("date") => {
             let midnight = format!("{text}T00:00:00Z");
             let time = chrono::DateTime::parse_from_rfc3339(&midnight).ok();
             time.map_or_else(plain, |time| Box::new(CelTimestamp::from(time)))
         }
-        Some(Format::Duration) => duration(text).map_or_else(plain, |nanoseconds| {
+        Some("duration") => duration(text).map_or_else(plain, |nanoseconds| {
             Box::new(CelDuration::from(chrono::Duration::nanoseconds(nanoseconds)))
         }),
-        Some(Format::Byte) => BASE64_STANDARD
+        Some("byte") => BASE64_STANDARD
             .decode(text)
             .map_or_else(|_| plain(), |bytes| Box::new(CelBytes::from(bytes))),
         _ => plain(),

@@ -4,6 +4,7 @@
 
 use super::MAX_PROBLEMS;
 use super::Plain;
+use super::format::Declared;
 use super::node::{Limits, Node};
 use crate::field::FieldErrors;
 use crate::go;
@@ -80,9 +81,9 @@ impl Walk<'_> {
             let why = format!("{} should match '{pattern}'", self.place());
             self.found.errors.invalid(&self.path, text, why);
         }
-        if let Some(format) = limits.format.filter(|format| !format.fits(text)) {
-            let why =
-                format!("{} must be of type {}: {}", self.place(), format.name(), quote(text));
+        let format = limits.format.as_ref().filter(|declared| !declared.format.fits(text));
+        if let Some(Declared { name, .. }) = format {
+            let why = format!("{} must be of type {name}: {}", self.place(), quote(text));
             self.found.errors.type_invalid(&self.path, text, why);
         }
     }

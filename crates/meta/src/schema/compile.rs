@@ -2,7 +2,7 @@
 
 use super::MAX_DEPTH;
 use super::default;
-use super::format::Format;
+use super::format::Declared;
 use super::node::{Kind, Limits, List, Node};
 use crate::cel::Expressions;
 use regex::Regex;
@@ -157,7 +157,7 @@ fn limits(source: &Map<String, Value>, path: &str, problems: &mut Vec<String>) -
         max_length: count("maxLength"),
         min_length: count("minLength"),
         pattern,
-        format: format.filter(|_| kind(source) == Some(Kind::String)).and_then(Format::of),
+        format: format.filter(|_| kind(source) == Some(Kind::String)).and_then(Declared::of),
         multiple_of: source.get("multipleOf").and_then(Value::as_f64).filter(|of| *of > 0.0),
         maximum: bound("maximum", "exclusiveMaximum"),
         minimum: bound("minimum", "exclusiveMinimum"),

@@ -16,7 +16,7 @@ mod node;
 mod tests;
 
 #[cfg(feature = "cel")]
-pub(crate) use format::{Format, duration, is_uri};
+pub(crate) use format::{Format, duration};
 #[cfg(feature = "cel")]
 pub(crate) use node::Kind;
 pub(crate) use node::Node;

@@ -1,6 +1,6 @@
 //! A place in a schema, in a form that a walk over a value and its schema together can use.
 
-use super::format::Format;
+use super::format::Declared;
 use crate::cel::Expressions;
 use regex::Regex;
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub(crate) struct Limits {
     pub(crate) max_length: Option<usize>,
     pub(crate) min_length: Option<usize>,
     pub(crate) pattern: Option<Regex>,
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<Declared>,
     pub(crate) multiple_of: Option<f64>,
     pub(crate) maximum: Option<(f64, bool)>,
     pub(crate) minimum: Option<(f64, bool)>,

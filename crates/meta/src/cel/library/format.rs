@@ -3,6 +3,7 @@
 //! See [format library](https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-format-library).
 
 use super::{Args, failed, global, member, opaque, text};
+use crate::json::quote;
 use crate::schema::Format;
 use crate::validation::{NameRule, is_qualified_name, is_valid_label_value};
 use cel::common::types::{CelList, CelOptional, CelString, STRING_TYPE, Type};
@@ -36,7 +37,7 @@ impl Named {
             "date" => Self::Other(Format::Date),
             "datetime" => Self::Other(Format::DateTime),
             "uri" => Self::Other(Format::Uri),
-            "uuid" => Self::Other(Format::Uuid(None)),
+            "uuid" => Self::Other(Format::Uuid),
             _ => return None,
         })
     }
@@ -47,7 +48,11 @@ impl Named {
             Self::QualifiedName => is_qualified_name(text),
             Self::LabelValue => is_valid_label_value(text),
             Self::Other(format) if format.fits(text) => Vec::new(),
-            Self::Other(format) => vec![format!("invalid {}", format.name())],
+            Self::Other(Format::Byte) => vec!["invalid base64".to_owned()],
+            Self::Other(Format::Date) => vec!["invalid date".to_owned()],
+            Self::Other(Format::DateTime) => vec!["invalid datetime".to_owned()],
+            Self::Other(Format::Uuid) => vec!["does not match the UUID format".to_owned()],
+            Self::Other(_) => vec![format!("parse {}: invalid URI for request", quote(text))],
         }
     }
 }

@@ -3,11 +3,12 @@
 //! See [URL library](https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-url-library).
 
 use super::{Args, failed, flag, global, member, opaque, string, text};
-use crate::schema::is_uri;
+use crate::schema::Format;
 use cel::common::types::{CelList, CelMap, CelMapKey, CelString, STRING_TYPE, Type};
 use cel::common::value::{CowVal, Val};
 use cel::{DeclarationError, Env, ExecutionError};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// An absolute URI or an absolute path, taken apart as Go's `net/url` does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(super) fn declare(env: &mut Env) -> Result<(), DeclarationError> {
 }
 
 fn parse(source: &str) -> Result<Url, ExecutionError> {
-    if !is_uri(source) {
+    if !Format::Uri.fits(source) {
         return Err(failed(format!("URL parse error during conversion from string: {source:?}")));
     }
     let (scheme, rest) = match source.split_once(':').filter(|_| !source.starts_with('/')) {
@@ -61,13 +62,7 @@ fn parse(source: &str) -> Result<Url, ExecutionError> {
         None => ("", rest),
     };
     let host = authority.rsplit('@').next().unwrap_or_default();
-    let (_, port) = parts(host);
-    let bad_port = !port.bytes().all(|b| b.is_ascii_digit());
-    let bad_host = host.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '|', '}']);
-    if bad_port || bad_host {
-        return Err(failed(format!("URL parse error during conversion from string: {source:?}")));
-    }
-    Ok(Url { scheme, host: host.to_owned(), path: path.to_owned(), query: query.to_owned() })
+    Ok(Url { scheme, host: host.to_owned(), path: escaped(path), query: query.to_owned() })
 }
 
 /// The name and the port of a host; an address of IPv6 stands in brackets.
@@ -78,23 +73,45 @@ fn parts(host: &str) -> (&str, &str) {
     }
 }
 
-/// A part of a query without its percent signs.
+/// A path as it may stand in a URL, with percent signs where something else stands in it.
+fn escaped(path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/[]%".contains(&b);
+    if path.bytes().all(plain) {
+        return path.to_owned();
+    }
+    let mut out = String::with_capacity(path.len());
+    for byte in unescaped(path) {
+        if byte.is_ascii_alphanumeric() || b"-._~$&+,;=:@/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// A part of a query as it was meant.
 fn decoded(text: &str) -> String {
+    String::from_utf8_lossy(&unescaped(&text.replace('+', " "))).into_owned()
+}
+
+/// A text without its percent signs.
+fn unescaped(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
         let digits = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 2;
-            }
-            None => out.push(if bytes[at] == b'+' { b' ' } else { bytes[at] }),
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            out.push(byte);
+            at += 2;
+        } else {
+            out.push(bytes[at]);
         }
         at += 1;
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 fn url<'a>(args: &'a Args<'_, '_>) -> Result<&'a Url, ExecutionError> {
