@@ -172,13 +172,13 @@ impl RunReport {
         text
     }
 
-    /// The rate of creates as a share of that of raw puts into etcd.
-    fn share_of_puts(&self) -> Option<f64> {
+    /// The rate of creates as a share of that of other work.
+    fn create_as_share_of(&self, other: &str) -> Option<f64> {
         let rate = |name| {
             let mut all = self.scenarios.iter();
             all.find(|measured| measured.name == name && measured.count > 0).map(|m| m.per_second)
         };
-        Some(rate("create")? / rate("etcd-put")?)
+        Some(rate("create")? / rate(other)?)
     }
 }
 
@@ -217,12 +217,12 @@ pub(crate) fn notes(runs: &[(&str, &RunReport)]) -> String {
             let names = busy.join(", ");
             let _ = write!(text, "\nThe load generator may have set these rates{of}: {names}\n");
         }
-        if let Some(share) = run.share_of_puts() {
-            let share = share * 100.0;
-            let _ = write!(
-                text,
-                "\nThe rate of CREATE{of} is {share:.0} % of raw puts into its etcd\n"
-            );
+        for (name, what) in [("etcd-put", "raw puts into"), ("etcd-txn", "raw creates in")] {
+            if let Some(share) = run.create_as_share_of(name) {
+                let share = share * 100.0;
+                let _ =
+                    write!(text, "\nThe rate of CREATE{of} is {share:.0} % of {what} its etcd\n");
+            }
         }
         if run.pid.is_none() {
             let _ =

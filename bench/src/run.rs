@@ -8,7 +8,7 @@ use hyper::header::ACCEPT;
 use hyper::{Method, StatusCode};
 
 use crate::client::{Target, Template};
-use crate::etcd::{self, Puts};
+use crate::etcd::{self, How, Puts};
 use crate::failure::Failure;
 use crate::feed::{Batch, Change, Deed, Feed, Manner, Turn, Update};
 use crate::fill::{self, Filled};
@@ -192,7 +192,7 @@ impl<'a> Bench<'a> {
             Work::List(list) => self.list(list).await,
             Work::LastPage => self.last_page().await.map(Performed::Done),
             Work::Document(_) => self.document(work).await.map(Performed::Done),
-            Work::EtcdPut => self.etcd_put().await,
+            Work::EtcdPut(how) => self.etcd_put(how).await,
             Work::Create => self.create().await.map(Performed::Done),
             Work::Change(manner) => self.change(manner).await,
             Work::Update => self.update().await.map(Performed::Done),
@@ -237,12 +237,12 @@ impl<'a> Bench<'a> {
     }
 
     /// Values as large as the objects, at the same concurrency. The CPU time is etcd's.
-    async fn etcd_put(&self) -> Result<Performed, Failure> {
+    async fn etcd_put(&self, how: How) -> Result<Performed, Failure> {
         let Some(url) = &self.server.etcd else {
             return Ok(Performed::Skipped("no etcd is named".to_owned()));
         };
         let target = Target::new(url, None, false)?;
-        let puts = Puts::new(&target, self.least_object as usize * 2)?;
+        let puts = Puts::new(&target, how, self.least_object as usize * 2)?;
         let plan = Plan {
             feeds: self.each_stream(|_| Ok(Feed::Puts(puts.clone())))?,
             process: server::listening(&target),

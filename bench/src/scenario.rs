@@ -2,6 +2,7 @@
 
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
+use crate::etcd::How;
 use crate::feed::Manner;
 use crate::objects::{self, FILLED};
 
@@ -31,7 +32,7 @@ pub(crate) enum Work {
     /// GET of a document that tells what is served.
     Document(Document),
     /// Puts into the etcd behind the server, past the server.
-    EtcdPut,
+    EtcdPut(How),
     /// POST of new objects.
     Create,
     /// PATCH of one field.
@@ -212,7 +213,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "/openapi/v3/apis/hello.zeng.dev/v2",
         "application/json",
     ),
-    Scenario::new("etcd-put", "raw etcd puts", Work::EtcdPut),
+    Scenario::new("etcd-put", "raw etcd puts", Work::EtcdPut(How::Plain)),
+    Scenario::new("etcd-txn", "raw etcd creates", Work::EtcdPut(How::IfAbsent)),
     Scenario::new("create", "CREATE", Work::Create),
     Scenario::new("patch", "PATCH, merge", Work::Change(Manner::Merge)),
     Scenario::new("apply", "PATCH, server-side apply", Work::Change(Manner::Apply)),

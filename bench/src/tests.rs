@@ -87,6 +87,7 @@ async fn a_good_server() {
     assert!(watch.p50_us.is_some_and(|p50| p50 > 0.0 && Some(p50) <= watch.p99_us), "{watch:?}");
     let text = report.markdown();
     assert!(text.contains("% of raw puts into its etcd"), "{text}");
+    assert!(text.contains("% of raw creates in its etcd"), "{text}");
     let Some(memory) = report.memory.read_kib.zip(report.memory.peak_kib) else { panic!() };
     assert!(memory.0 <= memory.1);
 }
@@ -98,6 +99,7 @@ async fn servers_that_can_less() {
         ("list-500-protobuf", Want::Skipped("HTTP 406")),
         ("list-500-gzip", Want::Skipped("not compressed")),
         ("etcd-put", Want::Skipped("no etcd is named")),
+        ("etcd-txn", Want::Skipped("no etcd is named")),
         ("apply", Want::Skipped("HTTP 415")),
     ];
     check(flaws, "--http1", &wants).await;
