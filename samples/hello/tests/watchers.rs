@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 /// How many watches are opened before it is looked at what the server takes, and between two looks.
 const WATCHES: usize = 150;
 /// How much a watch on a connection of its own may take of this build, which is not optimized.
-const WATCH_KIB_MAX: u64 = 40;
+const WATCH_KIB_MAX: u64 = 28;
 
 struct Served {
     process: Child,

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -49,22 +49,56 @@ const PLAIN_BYTES_MAX: u64 = 64 << 10;
 const PLAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Serves one connection to its end. Trouble ends it with a line in the log, no more.
+///
+/// A connection that waits holds what waiting needs: the handshake, and the moves from one state to
+/// the next, have memory of their own that is given back.
 pub(super) async fn run<H, F, B>(server: Arc<Server<H>>, stream: TcpStream, peer: SocketAddr)
 where
     H: Fn(Request<Incoming>, Arc<Connection>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
+    let serving = Box::pin(open(server, stream, peer)).await;
+    if let Some(serving) = serving
+        && let Err(error) = serving.await
+    {
+        tracing::debug!("connection from {peer} ended: {error}");
+    }
+}
+
+/// A connection after its handshake, until its end.
+type Serving = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+
+/// Does the handshake; nothing where there is nobody to serve.
+async fn open<H, F, B>(
+    server: Arc<Server<H>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<Serving>
+where
+    H: Fn(Request<Incoming>, Arc<Connection>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let handshake = tokio::time::timeout(server.limits.handshake_time, handshake(&server, stream));
-    let stream = tokio::select! {
-        () = server.shutdown.started() => return,
-        done = handshake => match done {
-            Ok(Ok(Some(stream))) => stream,
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => return failed(&server.limits, peer, &error),
-            Err(_) => return failed(&server.limits, peer, &"too slow"),
-        },
+    let done = tokio::select! {
+        () = server.shutdown.started() => return None,
+        done = handshake => done,
     };
+    match done {
+        Ok(Ok(stream)) => stream.map(|stream| speak(server, stream, peer)),
+        Ok(Err(error)) => failed(&server.limits, peer, &error),
+        Err(_) => failed(&server.limits, peer, &"too slow"),
+    }
+}
+
+/// Serves by the protocol that was agreed on.
+fn speak<H, F, B>(server: Arc<Server<H>>, stream: TlsStream<TcpStream>, peer: SocketAddr) -> Serving
+where
+    H: Fn(Request<Incoming>, Arc<Connection>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let http2_agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let connection = Arc::new(Connection {
@@ -76,35 +110,33 @@ where
     let stream = TokioIo::new(stream);
     let activity = Activity::new();
     let service = server.service(&connection, &activity);
-    let ended = if connection.http2 {
-        let serving = http2(&server.limits).serve_connection(stream, service);
-        drive(&server, &connection, &activity, serving, http2::Connection::graceful_shutdown).await
+    if connection.http2 {
+        let serving = Box::pin(http2(&server.limits).serve_connection(stream, service));
+        let finish = http2::Connection::graceful_shutdown;
+        Box::pin(drive(server, connection, activity, serving, finish))
     } else {
         let serving = http1(&server.limits).serve_connection(stream, service).with_upgrades();
         let finish = http1::UpgradeableConnection::graceful_shutdown;
-        drive(&server, &connection, &activity, serving, finish).await
-    };
-    if let Err(error) = ended {
-        tracing::debug!("connection from {peer} ended: {error}");
+        Box::pin(drive(server, connection, activity, Box::pin(serving), finish))
     }
 }
 
 /// Counts a handshake that failed, and says why.
-fn failed(limits: &Limits, peer: SocketAddr, why: &dyn std::fmt::Display) {
+fn failed<T>(limits: &Limits, peer: SocketAddr, why: &dyn std::fmt::Display) -> Option<T> {
     limits.failed_handshakes.fetch_add(1, Ordering::Relaxed);
     tracing::debug!("TLS handshake error from {peer}: {why}");
+    None
 }
 
 /// Drives a connection to its end: its client's, or a graceful one when the server ends, a request
 /// asked for it, or nothing was under way for long.
 async fn drive<H, E, C: Future<Output = Result<(), E>>>(
-    server: &Server<H>,
-    connection: &Connection,
-    activity: &Activity,
-    serving: C,
+    server: Arc<Server<H>>,
+    connection: Arc<Connection>,
+    activity: Arc<Activity>,
+    mut serving: Pin<Box<C>>,
     finish: impl FnOnce(Pin<&mut C>),
 ) -> Result<(), E> {
-    let mut serving = pin!(serving);
     tokio::select! {
         ended = &mut serving => return ended,
         () = server.shutdown.started() => {}
