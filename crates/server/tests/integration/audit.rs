@@ -237,6 +237,33 @@ async fn objects_are_written_down_in_whatever_form_they_come() {
 }
 
 #[tokio::test]
+async fn objects_that_are_too_large_are_left_out() {
+    let folder = TempDir::new().unwrap();
+    let (policy, log) = (folder.path().join("policy.yaml"), folder.path().join("audit.log"));
+    std::fs::write(&policy, POLICY).unwrap();
+    let served = Served::start_with(server(), |options| {
+        options.insecure_allow_all = true;
+        options.audit.audit_policy_file = Some(policy);
+        options.audit.audit_log_path = Some(log.clone());
+        options.audit.audit_log_truncate_enabled = true;
+        options.audit.audit_log_truncate_max_event_size = 4_000;
+    })
+    .await;
+    for (name, color) in [("small", "red".to_owned()), ("large", "r".repeat(5_000))] {
+        let body = widget(name, 1).replace("\"size\"", &format!("\"color\":\"{color}\",\"size\""));
+        assert_eq!(served.send(&format!("POST {WIDGETS}"), body).await.code, 201);
+    }
+    served.stop().await;
+    let events = events(&log);
+    let [small, large] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(small["requestObject"]["spec"]["color"], "red");
+    assert_eq!(small["annotations"]["audit.k8s.io/truncated"], Value::Null);
+    assert_eq!(large["annotations"]["audit.k8s.io/truncated"], "true");
+    assert_eq!((&large["requestObject"], &large["responseObject"]), (&Value::Null, &Value::Null));
+    assert_eq!(large["objectRef"]["name"], "large", "the rest is there");
+}
+
+#[tokio::test]
 async fn lists_and_patches_are_written_down() {
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("audit.log");

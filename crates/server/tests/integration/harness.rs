@@ -165,6 +165,18 @@ impl Served {
         TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap()
     }
 
+    /// Whether the server speaks a protocol.
+    pub(crate) async fn agrees_on(&self, protocol: &[u8]) -> bool {
+        let mut client = (*self.client).clone();
+        client.alpn_protocols = vec![protocol.to_vec()];
+        let stream = TcpStream::connect(self.address()).await.unwrap();
+        let name = ServerName::from(self.address().ip());
+        match TlsConnector::from(Arc::new(client)).connect(name, stream).await {
+            Ok(stream) => stream.get_ref().1.alpn_protocol() == Some(protocol),
+            Err(_) => false,
+        }
+    }
+
     /// A connection for requests by HTTP/2, and the task that ends with it.
     pub(crate) async fn http2(
         &self,

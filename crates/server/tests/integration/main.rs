@@ -21,6 +21,7 @@ mod kinds;
 mod kube_rs;
 mod kube_rs_restart;
 mod lifecycle;
+mod limits;
 mod matrix;
 mod metrics;
 mod outside;
