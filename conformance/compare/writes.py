@@ -252,4 +252,27 @@ def conflicts(case):
             case.send("DELETE", f"{V2}/none")
 
 
-AREAS = (order_of_checks, odd_fields, odd_operations, conflicts)
+def odd_headers(case):
+    """Content types with parameters of all sorts, resource versions that are none, versions of entries."""
+    case.send("POST", V2, foo("a"), id="made")
+    for header in ("application/json; charset=utf-8", "application/json;", "APPLICATION/JSON", "application/json; charset",
+                   "application/json;;", "application/json; a=b; c", 'application/json; q="a', 'application/json; q="a;b"',
+                   "application/json; charset=utf-8; charset=x", "application/yaml; x", "application/vnd.kubernetes.protobuf; x"):
+        case.send("POST", f"{V2}?dryRun=All", foo("new"), {"Content-Type": header})
+        case.send("PUT", f"{V2}/a?dryRun=All", foo("a"), {"Content-Type": header})
+        case.send("DELETE", f"{V2}/none", {"kind": "DeleteOptions", "apiVersion": "v1"}, {"Content-Type": header})
+        case.send("DELETE", f"{V2}?dryRun=All", {"kind": "DeleteOptions", "apiVersion": "v1"}, {"Content-Type": header})
+    for version in ("1", "abc", "-1", "+1", "1.0", "18446744073709551616"):
+        case.send("POST", f"{V2}?dryRun=All", foo("new", resourceVersion=version))
+        case.send("POST", V2, foo(f"new{len(case.steps)}", resourceVersion=version))
+        case.send("PUT", f"{V2}/a", foo("a", resourceVersion=version))
+        case.send("PATCH", f"{V2}/a", {"metadata": {"resourceVersion": version}}, MERGE)
+    for version in ("a/b/c", "/", "hello.zeng.dev/", "v9", ""):
+        entry = {"manager": "m", "operation": "Update", "apiVersion": version, "fieldsType": "FieldsV1",
+                 "fieldsV1": {"f:spec": {"f:image": {}}}}
+        case.send("POST", V2, foo(f"of{len(case.steps)}", managedFields=[entry]))
+        case.send("PUT", f"{V2}/a", foo("a", managedFields=[entry], resourceVersion=version_of("made")))
+    case.send("GET", V2)
+
+
+AREAS = (order_of_checks, odd_fields, odd_operations, conflicts, odd_headers)

@@ -5,9 +5,15 @@
 //! clients show to people and tests match on.
 
 use crate::status::Cause;
+use std::collections::HashSet;
 use std::fmt;
 
+/// So many bytes of text the findings may have together: an answer holds each of them twice.
+const TEXT_MAX_BYTES: usize = 1 << 20;
+
 /// The findings of a validation, in the order in which they were made.
+///
+/// When they are over 1 MiB of text, one says that there are more, and no others are kept.
 ///
 /// ```
 /// let mut errors = pintle_meta::FieldErrors::new();
@@ -20,7 +26,11 @@ use std::fmt;
 /// );
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct FieldErrors(Vec<FieldError>);
+pub struct FieldErrors {
+    found: Vec<FieldError>,
+    /// The bytes of all their texts.
+    bytes: usize,
+}
 
 /// One finding about one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +80,28 @@ impl FieldErrors {
     }
 
     fn push(&mut self, reason: &'static str, field: impl Into<String>, message: String) {
-        self.0.push(FieldError { reason, field: field.into(), message });
+        self.add(FieldError { reason, field: field.into(), message });
+    }
+
+    fn add(&mut self, found: FieldError) {
+        if self.is_full() {
+            return;
+        }
+        self.bytes += found.field.len() + found.message.len();
+        self.found.push(found);
+        if self.is_full() {
+            self.found.push(FieldError {
+                reason: "FieldValueTooMany",
+                field: "<nil>".to_owned(),
+                message: "too many errors, the list is truncated".to_owned(),
+            });
+        }
+    }
+
+    /// Whether nothing more is kept, so that nobody need look for more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes > TEXT_MAX_BYTES
     }
 
     /// The field must have a value.
@@ -156,18 +187,18 @@ impl FieldErrors {
     /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// The findings.
     #[must_use]
     pub fn as_slice(&self) -> &[FieldError] {
-        &self.0
+        &self.found
     }
 
     /// Adds the findings of another validation.
     pub fn extend(&mut self, other: FieldErrors) {
-        self.0.extend(other.0);
+        other.found.into_iter().for_each(|found| self.add(found));
     }
 
     /// The findings as causes of a [`Status`](crate::Status).
@@ -178,7 +209,7 @@ impl FieldErrors {
             message: e.message.clone(),
             field: e.field.clone(),
         };
-        self.0.iter().map(cause).collect()
+        self.found.iter().map(cause).collect()
     }
 }
 
@@ -191,15 +222,50 @@ impl fmt::Display for FieldError {
 impl fmt::Display for FieldErrors {
     /// One finding as it is; several, each once, in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut texts: Vec<String> = Vec::with_capacity(self.0.len());
-        for text in self.0.iter().map(ToString::to_string) {
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
+        let mut seen = HashSet::new();
+        let mut distinct = self.found.iter().collect::<Vec<_>>();
+        distinct.retain(|found| seen.insert((&found.field, &found.message)));
+        if let [one] = distinct[..] {
+            return one.fmt(f);
         }
-        match texts.as_slice() {
-            [one] => f.write_str(one),
-            many => write!(f, "[{}]", many.join(", ")),
+        f.write_str("[")?;
+        for (i, found) in distinct.into_iter().enumerate() {
+            f.write_str(if i > 0 { ", " } else { "" })?;
+            found.fmt(f)?;
         }
+        f.write_str("]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_finding_is_told_once() {
+        let mut errors = FieldErrors::new();
+        errors.required("spec.a");
+        errors.required("spec.a");
+        assert_eq!(errors.to_string(), "spec.a: Required value");
+        assert_eq!(errors.causes().len(), 2);
+        errors.required("spec.b");
+        assert_eq!(errors.to_string(), "[spec.a: Required value, spec.b: Required value]");
+    }
+
+    #[test]
+    fn findings_without_end_have_one() {
+        let mut errors = FieldErrors::new();
+        for i in 0..1_000_000 {
+            errors.invalid(format!("spec.items[{i}]"), i, "must not be");
+        }
+        assert!(errors.is_full());
+        let text = errors.to_string();
+        assert!(text.len() < 2 * TEXT_MAX_BYTES, "{} bytes", text.len());
+        assert!(text.ends_with(", <nil>: too many errors, the list is truncated]"));
+        let told = errors.as_slice().len();
+        let mut others = FieldErrors::new();
+        others.required("spec.other");
+        errors.extend(others);
+        assert_eq!(errors.as_slice().len(), told);
     }
 }

@@ -166,11 +166,27 @@ impl FieldValidation {
     }
 }
 
-/// Reads a resource version; the empty one is zero.
+/// Reads the resource version of a request; the empty one is zero.
 ///
 /// # Errors
 /// 500 where it is not an unsigned number, as Kubernetes answers everywhere but to a list.
 pub fn parse_resource_version(text: &str) -> Result<u64, Status> {
+    revision(text).map_err(|why| {
+        let mut errors = FieldErrors::new();
+        errors.invalid("resourceVersion", text, why);
+        Status::plain(errors.to_string())
+    })
+}
+
+/// Reads the resource version of an object; the empty one is zero.
+///
+/// # Errors
+/// 500 where it is not an unsigned number, in fewer words than that of a request.
+pub fn object_resource_version(text: &str) -> Result<u64, Status> {
+    revision(text).map_err(Status::plain)
+}
+
+fn revision(text: &str) -> Result<u64, String> {
     if text.is_empty() {
         return Ok(0);
     }
@@ -181,10 +197,7 @@ pub fn parse_resource_version(text: &str) -> Result<u64, Status> {
         Err(error) if digits => go_reason(&error),
         _ => "invalid syntax",
     };
-    let why = format!("strconv.ParseUint: parsing {}: {why}", quote(text));
-    let mut errors = FieldErrors::new();
-    errors.invalid("resourceVersion", text, why);
-    Err(Status::plain(errors.to_string()))
+    Err(format!("strconv.ParseUint: parsing {}: {why}", quote(text)))
 }
 
 /// What create, update and patch have in common.

@@ -332,6 +332,7 @@ async fn resource_found(
     }
     let body = (content_type, body);
     let cx = Context::new(shared, (resource, version), request, asked.query, body, manager, format);
+    let cx = Arc::new(cx);
     let shape = match cx.shape() {
         // A write that cannot be shown is not made; of a read all else is looked at first.
         Err(status) if !matches!(asked.verb, "get" | "list" | "watch") => {

@@ -13,6 +13,7 @@ use http::header::{
 use http::{Response, StatusCode};
 use pintle_meta::protobuf::{Codec, known};
 use pintle_meta::{Status, cbor, json, yaml};
+use std::collections::HashSet;
 
 /// Makes the HTTP answer of a verb's result.
 ///
@@ -193,15 +194,24 @@ pub(crate) fn warn(response: &mut Response<Body>, warnings: &[String]) {
     const TOTAL_CHARS_MAX: usize = 4096;
     /// A text is cut to this when all together are too long.
     const CUT_CHARS: usize = 256;
-    let mut seen: Vec<&str> = Vec::new();
-    for warning in warnings {
-        if !seen.contains(&warning.as_str()) {
-            seen.push(warning);
-        }
-    }
-    let total: usize = seen.iter().map(|text| text.chars().count()).sum();
-    for text in seen {
-        let keep = if total > TOTAL_CHARS_MAX { CUT_CHARS } else { TOTAL_CHARS_MAX };
+    let mut seen = HashSet::new();
+    let texts: Vec<&str> =
+        warnings.iter().map(String::as_str).filter(|text| seen.insert(*text)).collect();
+    let length = |text: &str| text.chars().count();
+    // The first texts that are too long together are all cut; of the others so many come as have room.
+    let mut total = 0;
+    let over = texts.iter().position(|text| {
+        total += length(text);
+        total > TOTAL_CHARS_MAX
+    });
+    let mut written = 0;
+    for (i, text) in texts.into_iter().enumerate() {
+        let keep = match over {
+            None => TOTAL_CHARS_MAX,
+            Some(over) if i > over && written >= TOTAL_CHARS_MAX => break,
+            Some(_) => CUT_CHARS,
+        };
+        written += length(text).min(keep);
         let quoted: String = text
             .chars()
             .filter(|c| !c.is_control())
@@ -211,5 +221,37 @@ pub(crate) fn warn(response: &mut Response<Body>, warnings: &[String]) {
         if let Ok(value) = HeaderValue::from_bytes(format!("299 - \"{quoted}\"").as_bytes()) {
             response.headers_mut().append("warning", value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long the texts of the headers are.
+    fn check(warnings: &[String], want: &[usize]) {
+        let mut response = Response::new(Body::full(""));
+        warn(&mut response, warnings);
+        let headers = response.headers().get_all("warning").iter();
+        let got: Vec<usize> = headers.map(|header| header.len() - r#"299 - """#.len()).collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn warnings_are_limited_together() {
+        let text = |i: usize, length: usize| format!("{i:03}{}", "x".repeat(length - 3));
+        let texts = |count, length| (0..count).map(|i| text(i, length)).collect::<Vec<_>>();
+        check(&texts(16, 256), &[256; 16]);
+        check(&[texts(2, 9), texts(2, 9)].concat(), &[9, 9]);
+        check(&texts(1, 4096), &[4096]);
+        check(&texts(1, 4097), &[256]);
+        check(&texts(50, 305), &[256; 16]);
+        // All that led over the limit are told, however many they are.
+        check(&texts(50, 200), &[200; 21]);
+        check(&[texts(2, 3000), texts(100, 10)[2..].to_vec()].concat(), &{
+            let mut lengths = vec![256, 256];
+            lengths.extend([10; 98]);
+            lengths
+        });
     }
 }

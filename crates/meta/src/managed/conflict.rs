@@ -38,6 +38,17 @@ impl Conflicts {
         &self.0
     }
 
+    /// The conflicts of an apply to a part that has one field of the object, as its client sees them:
+    /// the field is the part's, and so is the version in which it was written.
+    #[must_use]
+    pub fn of_part(mut self, field: &[PathElement], api_version: &str) -> Self {
+        for conflict in &mut self.0 {
+            conflict.path = field.to_vec();
+            api_version.clone_into(&mut conflict.manager.api_version);
+        }
+        self
+    }
+
     /// The conflicts as causes of a [`Status`].
     #[must_use]
     pub fn causes(&self) -> Vec<Cause> {

@@ -5,6 +5,8 @@ use super::set::FieldSet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 
 /// Under this name the oldest entries become one.
 const ANCIENT: &str = "ancient-changes";
@@ -24,7 +26,7 @@ pub struct Manager {
 }
 
 /// How a manager came to own its fields. The order is that of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// Server-side apply.
     Apply,
@@ -44,15 +46,26 @@ impl Manager {
     /// Whether two are the same manager: of one that applies, the version does not count, so that
     /// its new configuration replaces the old one in whatever version.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.operation == other.operation
-            && self.name == other.name
-            && self.subresource == other.subresource
-            && (self.operation == Operation::Apply || self.api_version == other.api_version)
+        self.identity() == other.identity()
+    }
+
+    /// What tells managers apart.
+    fn identity(&self) -> (Operation, &str, &str, &str) {
+        let version = match self.operation {
+            Operation::Apply => "",
+            Operation::Update => &self.api_version,
+        };
+        (self.operation, &self.name, &self.subresource, version)
     }
 
     /// What managers are sorted by in messages and where times are equal.
     pub(super) fn sort_key(&self) -> (&str, Operation, &str, &str) {
         (&self.name, self.operation, &self.api_version, &self.subresource)
+    }
+
+    /// What entries of one kind and time are sorted by.
+    fn name_key(&self) -> (&str, &str, &str) {
+        (&self.name, &self.api_version, &self.subresource)
     }
 
     pub(super) fn or_unknown(&self) -> Self {
@@ -99,15 +112,23 @@ impl Entry {
 
 /// The entries that an object carries. Of two for one manager the last one counts, as in Go.
 pub(super) fn read(list: &[ManagedFieldsEntry]) -> Result<Vec<Entry>, String> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for (i, entry) in list.iter().enumerate() {
-        let entry = read_entry(i, entry)?;
-        match entries.iter_mut().find(|e| e.manager.is_same(&entry.manager)) {
-            Some(same) => *same = entry,
-            None => entries.push(entry),
+    let read = list.iter().enumerate().map(|(i, entry)| read_entry(i, entry));
+    let entries = read.collect::<Result<Vec<_>, _>>()?;
+    let (mut places, mut last) = (HashMap::with_capacity(entries.len()), Vec::new());
+    for (i, entry) in entries.iter().enumerate() {
+        match places.entry(entry.manager.identity()) {
+            Occupied(place) => last[*place.get()] = i,
+            Vacant(place) => {
+                place.insert(last.len());
+                last.push(i);
+            }
         }
     }
-    Ok(entries)
+    if last.len() == entries.len() {
+        return Ok(entries);
+    }
+    let mut entries: Vec<_> = entries.into_iter().map(Some).collect();
+    Ok(last.into_iter().filter_map(|i| entries[i].take()).collect())
 }
 
 fn read_entry(i: usize, entry: &ManagedFieldsEntry) -> Result<Entry, String> {
@@ -188,8 +209,7 @@ pub(super) fn write(
 ) -> Cow<'_, [ManagedFieldsEntry]> {
     entries.sort_by(|a, b| {
         let key = |e: &Entry| (e.manager.operation, e.seconds());
-        let name = |m: &Manager| (m.name.clone(), m.api_version.clone(), m.subresource.clone());
-        key(a).cmp(&key(b)).then_with(|| name(&a.manager).cmp(&name(&b.manager)))
+        key(a).cmp(&key(b)).then_with(|| a.manager.name_key().cmp(&b.manager.name_key()))
     });
     if entries.len() == was.len() && entries.iter().zip(was).all(|(e, was)| e.is_written_as(was)) {
         return Cow::Borrowed(was);

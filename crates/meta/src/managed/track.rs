@@ -53,6 +53,10 @@ impl<'a> Change<'a> {
         except: Option<&Manager>,
         force: bool,
     ) -> Result<Option<Conflicts>, Error> {
+        if let Some(odd) = entries.iter().find(|e| e.manager.api_version.matches('/').count() > 1) {
+            let version = &odd.manager.api_version;
+            return Err(Error::new(format!("unexpected GroupVersion string: {version}")));
+        }
         // An entry in a version that is no longer served speaks of nothing that could be known.
         entries.retain(|e| self.versions.schema(&e.manager.api_version).is_some());
         let is_other = |e: &&Entry| except.is_none_or(|m| !m.is_same(&e.manager));

@@ -6,6 +6,7 @@
 use super::strategic::{DELETE_FROM_LIST, DIRECTIVE, RETAIN_KEYS, SET_ELEMENT_ORDER};
 use crate::managed::Type;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 
 /// Takes out of a patch what is gone once it has been merged into an object.
 ///
@@ -59,10 +60,15 @@ fn merged(
 fn of_list(patch: &mut [Value], current: &[Value], of: Option<Type<'_>>) {
     let Some(key) = of.and_then(Type::patch_merge_key) else { return };
     let items = of.and_then(Type::items);
+    let mut named = HashMap::new();
+    for other in current.iter().filter_map(Value::as_object) {
+        if let Some(name) = other.get(key) {
+            named.entry(name.to_string()).or_insert(other);
+        }
+    }
     for item in patch.iter_mut().filter_map(Value::as_object_mut) {
         let Some(name) = item.get(key).filter(|_| !item.contains_key(DIRECTIVE)) else { continue };
-        let same = current.iter().find(|other| other.get(key) == Some(name));
-        if let Some(Value::Object(same)) = same {
+        if let Some(same) = named.get(&name.to_string()) {
             of_object(item, Some(same), items);
         }
     }

@@ -11,6 +11,7 @@ use super::{Error, parse_object, remainder};
 use crate::go;
 use crate::managed::{Type, TypeSchema};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// What a field of a patch that tells how to patch is called, or how its name begins.
 pub(super) const DIRECTIVE: &str = "$patch";
@@ -161,17 +162,17 @@ fn retain_keys(object: &mut Map<String, Value>, patch: &Map<String, Value>) -> R
         return Ok(());
     };
     let retained = retained.as_array().ok_or_else(invalid)?;
-    let names: Vec<&str> = retained.iter().filter_map(Value::as_str).collect();
+    let names: HashSet<&str> = retained.iter().filter_map(Value::as_str).collect();
     let is_set = |(name, value): (&String, &Value)| {
         let directive = name == RETAIN_KEYS
             || name.starts_with(DELETE_FROM_LIST)
             || name.starts_with(SET_ELEMENT_ORDER);
-        !directive && !value.is_null() && !names.contains(&name.as_str())
+        !directive && !value.is_null() && !names.contains(name.as_str())
     };
     if patch.iter().any(is_set) {
         return Err(invalid());
     }
-    object.retain(|name, _| names.contains(&name.as_str()));
+    object.retain(|name, _| names.contains(name.as_str()));
     Ok(())
 }
 

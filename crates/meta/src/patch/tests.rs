@@ -417,6 +417,23 @@ mod strategic {
         check(&object, &patch, &json!({"set": ["a", "b", "c"], "atomic": ["b"]}));
     }
 
+    /// Each of these took minutes where every item was looked for among all.
+    #[test]
+    fn a_patch_of_long_lists_takes_no_longer_than_they_are() {
+        let items = |value: u64| -> Value {
+            (0..30_000).map(|i| json!({"name": format!("i{i}"), "v": value})).collect()
+        };
+        let (object, wanted) = (json!({"items": items(1)}), json!({"items": items(2)}));
+        let patch = StrategicPatch::decode(wanted.to_string().as_bytes()).unwrap();
+        assert_eq!(patch.remainder(&object, &schema()), wanted);
+        check(&object, &wanted, &wanted);
+        let names: Vec<String> = (0..60_000).map(|i| format!("k{i}")).collect();
+        let fields: Value = names.iter().map(|name| (name.clone(), json!(1))).collect();
+        let mut patch = fields.clone();
+        patch["$retainKeys"] = json!(names);
+        check(&fields, &patch, &fields);
+    }
+
     #[test]
     fn what_is_left_of_a_patch() {
         let check = |patch: Value, want: Value| {

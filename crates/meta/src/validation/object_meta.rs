@@ -166,22 +166,27 @@ fn validate_maps_and_lists(meta: &ObjectMeta, finalizers: &[String], errors: &mu
 
 fn validate_owners(owners: &[OwnerReference], errors: &mut FieldErrors) {
     let mut controller: Option<&OwnerReference> = None;
+    // All of them are shown for each that is one too many.
+    let mut shown = None;
     for owner in owners {
         validate_owner(owner, errors);
-        if owner.controller != Some(true) {
+        if owner.controller != Some(true) || errors.is_full() {
             continue;
         }
         let Some(first) = controller else {
             controller = Some(owner);
             continue;
         };
-        let shown: Vec<ShownOwner<'_>> = owners.iter().map(ShownOwner::from).collect();
+        let shown: &String = shown.get_or_insert_with(|| {
+            let shown: Vec<ShownOwner<'_>> = owners.iter().map(ShownOwner::from).collect();
+            json(&shown)
+        });
         let why = format!(
             "Only one reference can have Controller set to true. Found \"true\" in references for \
              {}/{} and {}/{}",
             first.kind, first.name, owner.kind, owner.name
         );
-        errors.invalid("metadata.ownerReferences", Json(json(&shown)), why);
+        errors.invalid("metadata.ownerReferences", Json(shown.clone()), why);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::part::Part;
 use crate::registry::Subresource;
 use crate::reply::Reply;
 use pintle_meta::json::{self, Parsed, Strict};
-use pintle_meta::managed::Applied;
+use pintle_meta::managed::{Applied, ApplyError, PathElement};
 use pintle_meta::options::{FieldValidation, PatchOptions};
 use pintle_meta::scale::ScalePaths;
 use pintle_meta::{Object, Status, cbor, yaml};
@@ -34,7 +34,7 @@ pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<
         manager: None,
         creates: on.is_none(),
         make: Box::new(|stored| {
-            applied(cx, stored, config.as_ref().map_err(Status::clone)?, &options)
+            applied(cx, stored, config.as_ref().map_err(Status::clone)?, &options, |error| error)
         }),
     };
     replace(cx, &update).await
@@ -52,43 +52,62 @@ pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| cx.missing())?;
             let config = config.as_ref().map_err(Status::clone)?;
-            if let Some(scale) = &part.scale {
-                let value = whole(cx, part, &scale.paths, &config.value)?;
-                let found = config.found.clone();
-                return applied(cx, stored, &Configuration { value, found }, options);
+            if part.scale.is_some() {
+                check_version(part, config)?;
             }
             let live = update::shown(part, old, entry)?;
-            let force = options.force.unwrap_or_default();
+            // Who owns the field of a scale is known of the object alone.
+            let force = part.scale.is_some() || options.force.unwrap_or_default();
             let manager = &options.field_manager;
             let value = fields::apply_body(cx, part, &live, &config.value, manager, force)?;
             report(cx, config, options)?;
             let mut object = read_back(cx, update::expected(part), value, options)?;
             update::check_place(cx, object.as_mut())?;
-            update::with_part(cx, part, Some((old, entry)), object.as_ref())
+            match &part.scale {
+                Some(scale) => {
+                    let value = whole(cx, &scale.paths, &config.value)?;
+                    let config = Configuration { value, found: Vec::new() };
+                    applied(cx, stored, &config, options, |error| of_scale(part, error))
+                }
+                None => update::with_part(cx, part, Some((old, entry)), object.as_ref()),
+            }
         }),
     };
     update::show(cx, part, replace(cx, &update).await?)
 }
 
+fn check_version(part: &Part, config: &Configuration) -> Result<(), Status> {
+    let version = config.value["apiVersion"].as_str().unwrap_or_default();
+    let expected = &part.body.api_version;
+    if version == expected {
+        return Ok(());
+    }
+    Err(Status::bad_request(format!(
+        "Incorrect version specified in apply patch. Specified patch version: {version}, \
+         expected: {expected}"
+    )))
+}
+
+/// Conflicts about the field of an object that is its scale, as conflicts about the scale.
+fn of_scale(part: &Part, error: ApplyError) -> ApplyError {
+    let field = ["spec", "replicas"].map(PathElement::field);
+    match error {
+        ApplyError::Conflicts(conflicts) => {
+            ApplyError::Conflicts(conflicts.of_part(&field, &part.body.api_version))
+        }
+        other => other,
+    }
+}
+
 /// The configuration of an object that says what one of its scale says: so that who applies the one
 /// meets who applies the other.
-fn whole(cx: &Context, part: &Part, paths: &ScalePaths, scale: &Value) -> Result<Value, Status> {
-    let version = scale["apiVersion"].as_str().unwrap_or_default();
-    let expected = &part.body.api_version;
-    if version != expected {
-        return Err(Status::bad_request(format!(
-            "Incorrect version specified in apply patch. Specified patch version: {version}, \
-             expected: {expected}"
-        )));
-    }
+fn whole(cx: &Context, paths: &ScalePaths, scale: &Value) -> Result<Value, Status> {
     let mut config = serde_json::json!({
         "apiVersion": cx.version().api_version, "kind": cx.resource.kind.kind,
         "metadata": {"name": cx.request.name},
     });
-    for name in ["uid", "resourceVersion"] {
-        if let Some(value) = scale["metadata"].get(name) {
-            config["metadata"][name] = value.clone();
-        }
+    if let Some(version) = scale["metadata"].get("resourceVersion") {
+        config["metadata"]["resourceVersion"] = version.clone();
     }
     paths.configuration(scale, &mut config).map_err(Status::bad_request)?;
     Ok(config)
@@ -153,9 +172,11 @@ fn applied(
     stored: Option<(&dyn Object, &Entry)>,
     config: &Configuration,
     options: &PatchOptions,
+    shown: impl Fn(ApplyError) -> ApplyError,
 ) -> Result<Box<dyn Object>, Status> {
     let force = options.force.unwrap_or_default();
     let made = fields::apply(cx, stored, &config.value, &options.field_manager, force)?;
+    let made = made.map_err(shown)?;
     report(cx, config, options)?;
     let Applied { object, managed_fields: owners } = made;
     let is_same = object.is_none();

@@ -1,6 +1,7 @@
 //! Bodies of requests: bytes to an object of the kind that the path names.
 
 mod cbor;
+mod media;
 
 use super::Context;
 use crate::negotiate::{self, CBOR, PROTOBUF};
@@ -82,7 +83,7 @@ pub(super) fn object(
         let parsed = protobuf(cx, expected)?;
         return from_parsed(cx, expected, parsed, |_, _| Vec::new(), validation);
     }
-    let parsed = parse(cx, expected.kind)?;
+    let parsed = parse(cx, |why| unrecognized(cx, expected.kind, &why))?;
     if matches!(media_type(cx).as_str(), "application/yaml" | CBOR) {
         let copy = Parsed { value: parsed.value.clone(), duplicates: parsed.duplicates.clone() };
         let find = |unknown: &[String], _: &[String]| yaml::strict(&copy, unknown);
@@ -169,10 +170,11 @@ pub(super) fn warn(cx: &Context, finding: &str) {
     lines.split('\n').for_each(|line| cx.warn(line.trim()));
 }
 
+/// The media type of the body in lower case; `""` where the header is none.
 fn media_type(cx: &Context) -> String {
     match cx.content_type.as_deref() {
         None | Some("") => "application/json".to_owned(),
-        Some(header) => header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase(),
+        Some(header) => media::of_header(header).unwrap_or_default(),
     }
 }
 
@@ -246,14 +248,13 @@ fn typed(mut value: Value, kind: Value, api_version: Value) -> Parsed {
 pub(super) fn delete_options(cx: &Context) -> Result<Value, Status> {
     let parsed = match media_type(cx).as_str() {
         PROTOBUF => protobuf_options(cx),
-        CBOR if cx.cbor => cbor::parse(cx).map_err(Status::bad_request),
-        _ => parse(cx, "DeleteOptions"),
+        _ => parse(cx, Status::bad_request),
     };
     parsed.map(|parsed| parsed.value)
 }
 
-/// Reads the body as JSON, YAML or CBOR.
-fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
+/// Reads the body as JSON, YAML or CBOR; `refuse` says that it is none.
+fn parse(cx: &Context, refuse: impl FnOnce(String) -> Status) -> Result<Parsed, Status> {
     let result = match media_type(cx).as_str() {
         "application/json" => json::parse(&cx.body)
             .map_err(|e| format!("couldn't get version/kind; json parse error: {e}"))
@@ -265,7 +266,7 @@ fn parse(cx: &Context, kind: &str) -> Result<Parsed, Status> {
         CBOR if cx.cbor => cbor::parse(cx),
         _ => return Err(unknown_format(cx)),
     };
-    result.map_err(|why| unrecognized(cx, kind, &why))
+    result.map_err(refuse)
 }
 
 fn unrecognized(cx: &Context, kind: &str, why: &str) -> Status {

@@ -8,9 +8,11 @@ use crate::names;
 use crate::reply::Reply;
 use crate::store::Store;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
-use pintle_meta::options::CreateOptions;
+use pintle_meta::options::{CreateOptions, object_resource_version};
 use pintle_meta::validation::validate_object_meta;
 use pintle_meta::{FieldErrors, KindInfo, Object, Status};
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// How often a generated name is tried.
@@ -56,10 +58,11 @@ pub(super) async fn finish(
             object.meta_mut().name = Some(names::generate(base));
         }
         validate(cx, object.as_ref())?;
+        cx.check_may_create().await?;
         let name = object.name().to_owned();
         let attributes = cx.attributes(Operation::Create, &name, None);
         cx.plugins.validate(&attributes, Some(object.as_ref())).await?;
-        take_version(object.meta_mut())?;
+        take_version(object.meta_mut(), dry_run)?;
         let key = Store::key(object.namespace(), &name);
         let created = if dry_run {
             match store.get_stored(&key).await? {
@@ -67,7 +70,12 @@ pub(super) async fn finish(
                 None => Some(Arc::new(store.draft(&key, object.as_ref(), 0)?)),
             }
         } else {
-            store.create(&key, object.as_ref()).await?
+            match store.create(&key, object.as_ref()).await {
+                Err(failure) if fields::sheds(cx, object.as_mut(), &failure) => {
+                    store.create(&key, object.as_ref()).await?
+                }
+                result => result?,
+            }
         };
         if let Some(entry) = created {
             (hooks.warnings)(object.as_ref()).into_iter().for_each(|text| cx.warn(text));
@@ -85,10 +93,12 @@ pub(super) async fn finish(
     Err(exhausted(taken(cx, store, &key, object.name()).await))
 }
 
-/// An object that is not there has no resource version; what is no number counts as none.
-fn take_version(meta: &mut ObjectMeta) -> Result<(), Status> {
-    match meta.resource_version.take().unwrap_or_default().parse::<u64>() {
+/// An object that is not there has no resource version; what is no number counts as none, and nobody
+/// minds where nothing is stored.
+fn take_version(meta: &mut ObjectMeta, dry_run: bool) -> Result<(), Status> {
+    match object_resource_version(&meta.resource_version.take().unwrap_or_default()) {
         Err(_) | Ok(0) => Ok(()),
+        Ok(_) if dry_run => Ok(()),
         Ok(_) => Err(Status::plain("resourceVersion should not be set on objects to be created")),
     }
 }
@@ -138,24 +148,27 @@ pub(super) fn own_admitted_owners(cx: &Context, meta: &mut ObjectMeta) {
 
 fn dedup_owners(cx: &Context, meta: &mut ObjectMeta, when: &str) {
     let Some(owners) = &mut meta.owner_references else { return };
-    let mut kept: Vec<OwnerReference> = Vec::with_capacity(owners.len());
-    let mut twice = Vec::new();
-    for owner in owners.drain(..) {
-        if kept.contains(&owner) {
-            twice.push(owner.uid);
-        } else {
-            kept.push(owner);
-        }
+    let mut seen = HashSet::with_capacity(owners.len());
+    let (kept, twice): (Vec<_>, Vec<_>) =
+        owners.iter().partition(|owner| seen.insert(identity(owner)));
+    drop(seen);
+    if twice.is_empty() {
+        return;
     }
-    *owners = kept;
-    if !twice.is_empty() {
-        cx.warn(format!(
-            ".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner \
-             references in 1.20+, and may reject such requests as early as 1.24; please fix your \
-             requests; duplicate UID(s) observed: {}",
-            twice.join(", ")
-        ));
-    }
+    let twice: Vec<&str> = twice.into_iter().map(|owner| owner.uid.as_str()).collect();
+    cx.warn(format!(
+        ".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner \
+         references in 1.20+, and may reject such requests as early as 1.24; please fix your \
+         requests; duplicate UID(s) observed: {}",
+        twice.join(", ")
+    ));
+    *owners = kept.into_iter().cloned().collect();
+}
+
+/// All that an owner says.
+fn identity(owner: &OwnerReference) -> impl Hash + Eq + Copy + use<'_> {
+    let OwnerReference { api_version, block_owner_deletion, controller, kind, name, uid } = owner;
+    (api_version, kind, name, uid, controller, block_owner_deletion)
 }
 
 /// Takes out what a client cannot set, before anybody comes to own it.

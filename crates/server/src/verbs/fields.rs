@@ -3,7 +3,7 @@
 //! See [Field management](https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management).
 //! The arithmetic is in [`pintle_meta::managed`]; here it meets the objects of a request.
 
-use super::Context;
+use super::{Context, patch};
 use crate::cache::Entry;
 use crate::names;
 use crate::part::{Action, BodyKind, Part};
@@ -11,9 +11,9 @@ use crate::registry::Resource;
 use crate::store::Store;
 use crate::typing::Typing;
 use pintle_meta::managed::{
-    self, Applied, FieldSet, Managed, Manager, Operation, TypeSchema, Versions,
+    self, Applied, ApplyError, FieldSet, Managed, Manager, Operation, TypeSchema, Versions,
 };
-use pintle_meta::{Object, Status};
+use pintle_meta::{Object, Reason, Status};
 use serde_json::Value;
 
 /// The name of who owns the fields that a request sets.
@@ -46,6 +46,15 @@ pub(super) fn track(
     };
     new.meta_mut().managed_fields = entries.filter(|entries| !entries.is_empty());
     Ok(())
+}
+
+/// Takes the managed fields out of an object that was too large for the storage: as in Kubernetes, it
+/// is better kept without them than not at all, but for who applies and would lose what is his.
+pub(super) fn sheds(cx: &Context, object: &mut dyn Object, failure: &Status) -> bool {
+    let applies = cx.request.verb == "patch" && patch::is_apply(cx);
+    failure.is(Reason::RequestEntityTooLarge)
+        && !applies
+        && object.meta_mut().managed_fields.take().is_some()
 }
 
 /// Takes back new times of managed fields where they would be all that a write changes.
@@ -99,13 +108,13 @@ pub(super) fn apply(
     config: &Value,
     manager: &str,
     force: bool,
-) -> Result<Applied, Status> {
+) -> Result<Result<Applied, ApplyError>, Status> {
     let document = stored.map(|(_, entry)| document(cx, entry)).transpose()?;
     let now = names::whole_second(cx.request.time);
     let manager = named(cx, manager, Operation::Apply);
     let versions = OfResource(&cx.resource);
     let live = stored.zip(document.as_ref()).map(|((old, _), document)| managed_by(old, document));
-    Ok(managed::apply(&versions, live, config, &manager, force, now)?)
+    Ok(managed::apply(&versions, live, config, &manager, force, now))
 }
 
 /// Applies a configuration to a part. Nobody is recorded as an owner of its fields, so that an apply

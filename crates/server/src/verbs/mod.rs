@@ -22,6 +22,7 @@ pub(crate) use connect::connect;
 pub(crate) use delete::Deletion;
 
 use crate::admission::{Attributes, Operation, Plugins};
+use crate::authz::{self, Authorizers, On, OnResource, Refusal};
 use crate::cache::Entry;
 use crate::metrics::Events;
 use crate::negotiate::Format;
@@ -36,6 +37,11 @@ use pintle_meta::validation::NameRule;
 use pintle_meta::{GroupResource, Object, Request, Status, VersionInfo, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
+
+/// A request with a body of so many bytes may take long to work on.
+const LARGE_BODY_BYTES: usize = 256 << 10;
 
 /// A request for a resource, with everything that a verb may need.
 #[derive(Debug)]
@@ -54,6 +60,7 @@ pub(crate) struct Context {
     /// Whether CBOR is spoken.
     pub cbor: bool,
     pub plugins: Plugins,
+    pub authorizers: Arc<Authorizers>,
     pub shutdown: Shutdown,
     /// A watch without a time limit of its own ends after this, or up to twice this.
     pub watch_time: Duration,
@@ -82,6 +89,7 @@ impl Context {
             format,
             cbor: shared.cbor,
             plugins: shared.plugins.clone(),
+            authorizers: Arc::clone(&shared.authorizers),
             shutdown: shared.shutdown.clone(),
             watch_time: shared.watch_time,
             deletion: shared.deletion,
@@ -194,6 +202,26 @@ impl Context {
         })
     }
 
+    /// Refuses an update or an apply that makes a new object where the user may not create one: what
+    /// was asked before is whether there may be an update.
+    async fn check_may_create(&self) -> Result<(), Status> {
+        let request = &self.request;
+        if request.verb == "create" {
+            return Ok(());
+        }
+        let on = On::Resource(OnResource {
+            subresource: &request.subresource,
+            namespace: &request.namespace,
+            ..OnResource::new(&request.group, &request.version, &request.resource, &request.name)
+        });
+        let asked = authz::Attributes::new(&request.user, "create", on);
+        match self.authorizers.authorize(&asked).await {
+            Ok(_) => Ok(()),
+            Err(Refusal::Forbidden { status, .. }) => Err(status),
+            Err(Refusal::Failed(error)) => Err(Status::internal(error)),
+        }
+    }
+
     /// What admission plugins are told.
     fn attributes<'a>(
         &'a self,
@@ -205,11 +233,26 @@ impl Context {
     }
 }
 
+/// Answers a request, on a thread of its own where its body is large: so neither health checks nor the
+/// limit of its time depend on how long it takes.
+pub(crate) async fn serve(cx: &Arc<Context>) -> Result<Reply, Status> {
+    if cx.body.len() < LARGE_BODY_BYTES {
+        return answer(cx).await;
+    }
+    let (cx, runtime) = (Arc::clone(cx), Handle::current());
+    let done = tokio::task::spawn_blocking(move || runtime.block_on(answer(&cx)));
+    match done.await.map_err(JoinError::try_into_panic) {
+        Ok(result) => result,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(error)) => Err(Status::internal(error)),
+    }
+}
+
 /// Answers a request for a resource.
 ///
 /// A future is as large as the largest that it may wait for, and is moved a few times. Writes are
 /// large, and boxed so that reads do not pay for them.
-pub(crate) async fn serve(cx: &Context) -> Result<Reply, Status> {
+async fn answer(cx: &Context) -> Result<Reply, Status> {
     if !cx.request.subresource.is_empty() {
         return Box::pin(serve_subresource(cx)).await;
     }

@@ -85,6 +85,7 @@ async fn finish(
     if let (true, Some(base)) = (meta.name.is_none(), meta.generate_name.as_deref()) {
         meta.name = Some(names::generate(base)).filter(|_| !base.is_empty());
     }
+    cx.check_may_create().await?;
     let name = object.name().to_owned();
     let attributes = cx.attributes(Operation::Create, &name, None);
     cx.plugins.validate(&attributes, Some(object.as_ref())).await?;

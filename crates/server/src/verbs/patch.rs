@@ -3,7 +3,6 @@
 use super::body::Expected;
 use super::replace::{Update, replace};
 use super::{Context, apply, fields, update};
-use crate::cache::Entry;
 use crate::negotiate::is_patch;
 use crate::part::Part;
 use crate::registry::Subresource;
@@ -63,6 +62,14 @@ impl Patch {
             Self::Strategic(patch) => patch.apply(object, schema).map_err(refuse),
         }
     }
+
+    /// What a message shows of the patch where what it made is no object of the kind.
+    fn shown(&self, object: Value, schema: &TypeSchema) -> Result<String, Status> {
+        Ok(match self {
+            Self::Strategic(patch) => go::plain(&patch.remainder(&object, schema)),
+            Self::Json(_) | Self::Merge(_) => self.apply(object, schema)?.to_string(),
+        })
+    }
 }
 
 /// The router takes a list of types of which one is right; a patch is of one type.
@@ -107,7 +114,9 @@ pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<
         creates: false,
         make: Box::new(|stored| {
             let (_, entry) = stored.ok_or_else(|| cx.missing())?;
-            patched(cx, &patch, current(cx, entry)?, Expected::object(cx), &options)
+            let schema = &cx.resource.typing(cx.version).schema;
+            let current = || fields::stored_json(cx, entry);
+            patched(cx, &patch, (&current, schema), Expected::object(cx), &options)
         }),
     };
     replace(cx, &update).await
@@ -126,9 +135,9 @@ pub(super) async fn part(cx: &Context, part: &Part) -> Result<Reply, Status> {
         creates: false,
         make: Box::new(|stored| {
             let (old, entry) = stored.ok_or_else(|| cx.missing())?;
-            let value = update::shown(part, old, entry)?;
             let schema = &part.typing.get_or_init(|| Typing::of_body(&part.body)).schema;
-            let new = patched(cx, &patch, (value, schema), update::expected(part), &options)?;
+            let current = || update::shown(part, old, entry);
+            let new = patched(cx, &patch, (&current, schema), update::expected(part), &options)?;
             update::with_part(cx, part, Some((old, entry)), new.as_ref())
         }),
     };
@@ -140,7 +149,8 @@ pub(super) fn is_cbor(cx: &Context) -> bool {
     cx.cbor && media_type(cx) == "application/apply-patch+cbor"
 }
 
-fn is_apply(cx: &Context) -> bool {
+/// Whether a patch is a configuration that is applied.
+pub(super) fn is_apply(cx: &Context) -> bool {
     media_type(cx) == APPLY || is_cbor(cx)
 }
 
@@ -150,11 +160,6 @@ fn read(cx: &Context) -> Result<(Result<Patch, Status>, PatchOptions), Status> {
     check_media_type(cx)?;
     let options = PatchOptions::from_query(&cx.query, false)?;
     Ok((Patch::read(cx, options.field_validation), options))
-}
-
-/// The stored object as the client sees it, and its schema.
-fn current<'a>(cx: &'a Context, entry: &Entry) -> Result<(Value, &'a TypeSchema), Status> {
-    Ok((fields::stored_json(cx, entry)?, &cx.resource.typing(cx.version).schema))
 }
 
 /// What the patched document is read as. A strategic patch knows what it patches; another one may
@@ -281,27 +286,23 @@ fn known(repeated: Vec<Strict>, unknown: &[Strict]) -> impl Iterator<Item = Stri
 fn patched(
     cx: &Context,
     patch: &Result<Patch, Status>,
-    (current, schema): (Value, &TypeSchema),
+    (current, schema): (&dyn Fn() -> Result<Value, Status>, &TypeSchema),
     expected: Expected<'_>,
     options: &PatchOptions,
 ) -> Result<Box<dyn Object>, Status> {
     let patch = patch.as_ref().map_err(Clone::clone)?;
     let validation = options.field_validation.unwrap_or_default();
-    // What a message shows of the patch, should the result not be an object.
-    let left = match patch {
-        Patch::Strategic(patch) => Some(go::plain(&patch.remainder(&current, schema))),
-        Patch::Json(_) | Patch::Merge(_) => None,
-    };
-    let value = patch.apply(current, schema)?;
+    let value = patch.apply(current()?, schema)?;
     if !value.is_object() {
         return Err(Status::patch_failed());
     }
-    let shown = left.unwrap_or_else(|| value.to_string());
-    let refused = |why| unreadable(&shown, why);
+    // What a message shows is made where there is one: it may be long.
+    let refused = |why| match current().and_then(|current| patch.shown(current, schema)) {
+        Ok(shown) => unreadable(&shown, why),
+        Err(status) => status,
+    };
     if !matches!(patch, Patch::Strategic(_)) && is_empty(&value["apiVersion"]) {
-        return Err(
-            versionless(cx, &value, validation).unwrap_or_else(|why| unreadable(&shown, why))
-        );
+        return Err(versionless(cx, &value, validation).unwrap_or_else(refused));
     }
     let repeated = match patch {
         Patch::Json(patch) => patch.repeated(&value),

@@ -8,7 +8,7 @@ use crate::registry::{Backing, Subresource};
 use crate::reply::Reply;
 use crate::store::Store;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use pintle_meta::options::parse_resource_version;
+use pintle_meta::options::object_resource_version;
 use pintle_meta::validation::{validate_object_meta, validate_object_meta_update};
 use pintle_meta::{FieldErrors, Object, Status};
 use pintle_storage::Revision;
@@ -110,7 +110,12 @@ async fn attempt(
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
     fields::keep_times(store, key, new.as_mut(), old.as_ref(), entry)?;
-    write(store, update, key, (new.as_ref(), old.as_ref()), entry).await
+    match write(store, update, key, (new.as_ref(), old.as_ref()), entry).await? {
+        Outcome::Failed(failure) if fields::sheds(cx, new.as_mut(), &failure) => {
+            write(store, update, key, (new.as_ref(), old.as_ref()), entry).await
+        }
+        outcome => Ok(outcome),
+    }
 }
 
 /// The new object, with what a client cannot change as it was.
@@ -139,7 +144,7 @@ pub(super) fn created(cx: &Context, update: &Update<'_>) -> Result<Box<dyn Objec
     let mut object = (update.make)(None)?;
     check_uid(cx, object.meta(), "")?;
     let version = object.meta_mut().resource_version.take();
-    parse_resource_version(version.as_deref().unwrap_or_default())?;
+    object_resource_version(version.as_deref().unwrap_or_default())?;
     if let Some(manager) = &update.manager {
         fields::track(cx, None, object.as_mut(), manager)?;
     }
@@ -180,7 +185,7 @@ fn check_uid(cx: &Context, new: &ObjectMeta, stored: &str) -> Result<(), Status>
 /// before: whom a plugin refuses is not told what has become of the object.
 fn check_version(cx: &Context, new: &ObjectMeta, entry: &Entry) -> Result<(), Status> {
     let (on, name) = (cx.group_resource(), &cx.request.name);
-    match parse_resource_version(new.resource_version.as_deref().unwrap_or_default())? {
+    match object_resource_version(new.resource_version.as_deref().unwrap_or_default())? {
         // Not every author keeps versions.
         _ if entry.revision == 0 => Ok(()),
         0 if cx.resource.kind.allows_unconditional_update => Ok(()),

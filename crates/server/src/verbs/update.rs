@@ -85,7 +85,10 @@ pub(super) fn with_part(
     if meta.resource_version.as_deref().unwrap_or_default().is_empty() {
         meta.resource_version = Some(entry.revision.to_string());
     }
-    meta.uid.clone_from(&body.meta().uid);
+    // As with the custom resources of Kubernetes, the UID of a scale is of no account.
+    if part.scale.is_none() {
+        meta.uid.clone_from(&body.meta().uid);
+    }
     Ok(new)
 }
 

@@ -91,6 +91,77 @@ fn spec(inner: &str) -> String {
 
 const YAML_HEAD: &str = "apiVersion: test.example.com/v1\nkind: Widget\nmetadata: {name: new}\n";
 
+/// A widget with these metadata beside its name, in JSON.
+fn with_metadata(metadata: &str) -> String {
+    widget("new", 1).replace(r#""name":"new""#, &format!(r#""name":"new",{metadata}"#))
+}
+
+/// What is long costs as much as it is long, and not as its items are pairs; each of these took
+/// minutes. While it is worked on, others are answered.
+#[tokio::test]
+async fn long_lists_cost_no_more_than_they_are_long() {
+    let target = Target::start().await;
+    let create = &format!("POST {WIDGETS}");
+    let many = |count: usize, item: &dyn Fn(usize) -> String| {
+        (0..count).map(item).collect::<Vec<_>>().join(",")
+    };
+    let owner = r#"{"apiVersion":"v1","kind":"Pod","name":"a","uid":"i"}"#;
+    let owners = |items: String| format!(r#""ownerReferences":[{items}]"#);
+    let labels = many(60_000, &|i| format!(r#""Bad {i}!":"x""#));
+    let distinct = owners(many(30_000, &|i| owner.replace(r#""i""#, &format!(r#""{i}""#))));
+    let rivals = many(2_000, &|i| owner.replace(r#""i""#, &format!(r#""{i}","controller":true"#)));
+    for (what, metadata, code, reason) in [
+        ("owners", distinct.as_str(), 201, ""),
+        ("the same owner", &owners(many(50_000, &|_| owner.to_owned())), 201, ""),
+        ("bad labels", &format!(r#""labels":{{{labels}}}"#), 422, "Invalid"),
+        ("controllers", &owners(rivals), 422, "Invalid"),
+    ] {
+        let line = &format!("{create}?dryRun=All");
+        let sent = target.served.send(line, with_metadata(metadata));
+        let (answer, health) = tokio::join!(soon(sent), target.served.send("GET /healthz", ""));
+        assert_eq!((answer.code, answer.at("/reason").as_str()), (code, reason), "{what}");
+        assert!(answer.body.len() < 8 << 20, "{what}: {} bytes", answer.body.len());
+        assert_eq!(health.code, 200, "{what}");
+        target.unharmed(what).await;
+    }
+}
+
+/// An object that does not fit with its managed fields is kept without them, as in Kubernetes; not
+/// where it is applied, for that needs them.
+#[tokio::test]
+async fn what_is_too_large_is_kept_without_managed_fields() {
+    let target = Target::start().await;
+    let labels: Vec<String> = (0..22_000).map(|i| format!(r#""label-{i:05}":"{i:040}""#)).collect();
+    let large = with_metadata(&format!(r#""labels":{{{}}}"#, labels.join(",")));
+    let merge = [("content-type", "application/merge-patch+json")];
+    let apply = [("content-type", "application/apply-patch+yaml")];
+    let at = &format!("{WIDGETS}/new");
+    let refused = format!("PATCH {at}?fieldManager=me");
+    assert_eq!(target.served.send_with(&refused, &apply, large.clone()).await.code, 413);
+    for (line, headers, code) in [
+        (format!("POST {WIDGETS}"), &[][..], 201),
+        (format!("PUT {at}"), &[], 200),
+        (format!("PATCH {at}"), &merge, 200),
+    ] {
+        let mut body = large.clone();
+        if code == 200 {
+            // A small one is there, with managed fields.
+            target.served.send(&format!("DELETE {at}"), "").await;
+            let made = target.served.send(&format!("POST {WIDGETS}"), widget("new", 1)).await;
+            assert!(made.text().contains("managedFields"), "{}", made.text());
+            let version =
+                format!(r#""resourceVersion":"{}","#, made.at("/metadata/resourceVersion"));
+            body = body.replace(r#""labels""#, &(version + r#""labels""#));
+        }
+        let answer = target.served.send_with(&line, headers, body).await;
+        assert_eq!(answer.code, code, "{line}: {}", short(answer.text()));
+        assert_eq!(answer.at("/metadata/managedFields"), "", "{line}");
+        let read = target.served.send(&format!("GET {at}"), "").await;
+        assert_eq!(read.at("/metadata/labels/label-00001").len(), 40, "{line}");
+        assert_eq!(read.at("/metadata/managedFields"), "", "{line}");
+    }
+}
+
 #[tokio::test]
 async fn bodies_over_the_limit() {
     let target = Target::start().await;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+const APPLY: &str = "application/apply-patch+yaml";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1";
 
 /// A server in which roles decide, when it is ready.
@@ -247,6 +248,64 @@ async fn what_makes_no_sense_is_refused() {
         let message = answer.at("/message");
         assert!(message.ends_with(&format!(" is invalid: {why}")), "{message}");
     }
+    served.stop().await;
+}
+
+/// Who makes a new object by an apply, or by an update that may, needs the right to create one.
+#[tokio::test]
+async fn an_update_that_creates_needs_the_right_to_create() {
+    let served = start().await;
+    let may = |verbs: &[&str]| {
+        let rules = json!([rule(verbs, OURS, &["widgets", "notes"])]);
+        role("ClusterRole", "writer", &rules)
+    };
+    let roles = format!("{RBAC}/clusterroles");
+    check(&served, "", &format!("POST {roles}"), may(&["get", "patch", "update"]), 201).await;
+    let bind = binding("ClusterRoleBinding", "writer", "ClusterRole/writer", &["User/jane"]);
+    check(&served, "", &format!("POST {RBAC}/clusterrolebindings"), bind, 201).await;
+    let apply = |name: &str| format!("PATCH {WIDGETS}/{name}?fieldManager=me");
+    let put = |name: &str| format!("PUT {NOTES}/{name}");
+    let note = |name: &str| json!({"apiVersion": "test.example.com/v1", "kind": "Note", "metadata": {"name": name}});
+    let token = format!("Bearer {}", served.token());
+    let send = async |line: &str, body: String| {
+        let media = if line.starts_with("PUT") { "application/json" } else { APPLY };
+        let headers =
+            [("authorization", &*token), ("impersonate-user", "jane"), ("content-type", media)];
+        served.send_with(line, &headers, body).await
+    };
+    // The roles follow what was written at once: a merge patch is let through to what is not there.
+    check(&served, "jane", &format!("PATCH {WIDGETS}/none"), "{}", 404).await;
+    for (line, body, message) in [
+        (
+            apply("a"),
+            widget("a", 1),
+            r#"widgets.test.example.com "a" is forbidden: User "jane" cannot create resource "widgets" in API group "test.example.com" in the namespace "default""#,
+        ),
+        (apply("a") + "&dryRun=All", widget("a", 1), ""),
+        (
+            put("a"),
+            note("a").to_string(),
+            r#"notes.test.example.com "a" is forbidden: User "jane" cannot create resource "notes" in API group "test.example.com" at the cluster scope"#,
+        ),
+    ] {
+        let refused = send(&line, body).await;
+        assert_eq!(refused.code, 403, "{line}: {}", refused.text());
+        assert!(refused.at("/message").contains(message), "{line}: {}", refused.text());
+    }
+    for path in [WIDGETS, NOTES] {
+        check(&served, "", &format!("GET {path}/a"), "", 404).await;
+    }
+    // What is there already may be written.
+    check(&served, "", &format!("POST {WIDGETS}"), widget("b", 1), 201).await;
+    check(&served, "", &format!("POST {NOTES}"), note("b"), 201).await;
+    assert_eq!(send(&(apply("b") + "&force=true"), widget("b", 2)).await.code, 200);
+    assert_eq!(send(&put("b"), note("b").to_string()).await.code, 200);
+
+    let all = may(&["get", "patch", "update", "create"]);
+    check(&served, "", &format!("PUT {roles}/writer"), all, 200).await;
+    check(&served, "jane", &format!("POST {WIDGETS}"), widget("c", 1), 201).await;
+    assert_eq!(send(&apply("a"), widget("a", 1)).await.code, 201);
+    assert_eq!(send(&put("a"), note("a").to_string()).await.code, 201);
     served.stop().await;
 }
 

@@ -181,6 +181,9 @@ async fn a_scale_is_read_and_written() {
     let bad = "spec.ships.count: Invalid value: -1: should be a non-negative integer";
     let refused = check(served, (&put, json), scale(Some(-1)), 422, &[]).await;
     assert!(refused.at("/message").contains(bad), "{}", refused.text());
+    // As in Kubernetes, the UID of a scale is of no account.
+    let uid = json!({"metadata": {"uid": "x"}, "spec": {"replicas": 7}});
+    check(served, (&format!("PATCH {at}"), MERGE), uid, 200, &[("/spec/replicas", "7")]).await;
     // The older version declares no scale.
     let older = at.replace("/v2/", "/v1/");
     check(served, (&format!("GET {older}"), json), Value::Null, 404, &[]).await;
@@ -242,6 +245,34 @@ async fn a_scale_is_applied_to_its_object() {
     };
     let conflict = check(served, (&apply("hpa", false), APPLY), scale(Some(4)), 409, &[]).await;
     assert_eq!(conflict.at("/details/causes/0/reason"), "FieldManagerConflict");
+    assert_eq!(conflict.at("/details/causes/0/field"), ".spec.replicas");
+    let by = "conflict with \"test\" using autoscaling/v1: .spec.replicas";
+    assert!(conflict.at("/message").ends_with(by), "{}", conflict.text());
+    // A configuration is one of a scale, and of this one.
+    let with = |pointer: &str, value: Value| {
+        let mut scale = scale(Some(4));
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        scale.pointer_mut(parent).unwrap()[name] = value;
+        scale
+    };
+    for (sent, code, why) in [
+        (with("/spec/x", 1.into()), 500, ".spec.x: field not declared in schema"),
+        (
+            with("/spec/replicas", "3".into()),
+            500,
+            "failed to create typed patch object (/one; autoscaling/v1, Kind=Scale): \
+             .spec.replicas: expected numeric (int or float), got string",
+        ),
+        (with("/kind", "Fleet".into()), 400, "invalid object type: autoscaling/v1, Kind=Fleet"),
+        (
+            with("/metadata/name", "zz".into()),
+            400,
+            "the name of the object (zz) does not match the name on the URL (one)",
+        ),
+    ] {
+        let refused = check(served, (&apply("hpa", true), APPLY), sent, code, &[]).await;
+        assert!(refused.at("/message").contains(why), "{}", refused.text());
+    }
     let wants = [("/spec/replicas", "4")];
     check(served, (&apply("hpa", true), APPLY), scale(Some(4)), 200, &wants).await;
     let owned = owners(served).await;
