@@ -20,6 +20,33 @@ async fn ready(served: &Served) {
     .await;
 }
 
+/// Binds a user to the role of administrators.
+async fn let_jane_do_everything(served: &Served) {
+    let group = "rbac.authorization.k8s.io";
+    let binding = json!({
+        "metadata": {"name": "jane"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": "jane"}],
+    });
+    let line = format!("POST /apis/{group}/v1/clusterrolebindings");
+    let admin = format!("Bearer {}", served.token());
+    let headers = [("authorization", admin.as_str())];
+    let answer = served.send_with(&line, &headers, binding.to_string()).await;
+    assert_eq!(answer.code, 201, "{}", answer.text());
+}
+
+/// A request that writes is told to come again, over both versions of HTTP.
+async fn is_turned_away(served: &Served, token: &str) {
+    for http in [Http::One, Http::Two] {
+        let (line, headers) = (format!("POST {WIDGETS}"), [("authorization", token)]);
+        let answer = served.send_over(http, &line, &headers, widget("b", 1)).await;
+        assert_eq!(answer.code, 429, "{}", answer.text());
+        assert_eq!(answer.text(), "Too many requests, please try again later.\n");
+        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+}
+
 #[tokio::test]
 async fn requests_in_flight_have_limits() {
     let (folder, storage) = (TempDir::new().unwrap(), Faulty::new(Fault::Nothing));
@@ -36,13 +63,7 @@ async fn requests_in_flight_have_limits() {
     let send = async |token: &str, line: &str, body: String| {
         served.send_with(line, &[("authorization", token)], body).await
     };
-    let binding = json!({
-        "metadata": {"name": "jane"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}],
-    });
-    let line = "POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-    assert_eq!(send(&admin, line, binding.to_string()).await.code, 201);
+    let_jane_do_everything(&served).await;
     let jane = "Bearer jane-token";
     let (list, create) = (format!("GET {WIDGETS}"), format!("POST {WIDGETS}"));
     soon(async { while send(jane, &list, String::new()).await.code != 200 {} }).await;
@@ -64,19 +85,9 @@ async fn requests_in_flight_have_limits() {
         }
     })
     .await;
-    for http in [Http::One, Http::Two] {
-        let headers = [("authorization", jane)];
-        let answer = served.send_over(http, &create, &headers, widget("b", 1)).await;
-        assert_eq!(answer.code, 429, "{}", answer.text());
-        assert_eq!(answer.text(), "Too many requests, please try again later.\n");
-        assert_eq!(answer.header("retry-after"), "1");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    }
-    assert_eq!(
-        send(jane, &list, String::new()).await.code,
-        200,
-        "who reads has a limit of its own"
-    );
+    is_turned_away(&served, jane).await;
+    // Who reads has a limit of its own.
+    assert_eq!(send(jane, &list, String::new()).await.code, 200);
     let watch = format!("GET {TASKS}?watch=1&timeoutSeconds=1");
     assert_eq!(send(jane, &watch, String::new()).await.code, 200);
     assert_eq!(send(&admin, &create, widget("c", 1)).await.code, 201, "masters are let in");
