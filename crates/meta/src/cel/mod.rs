@@ -7,6 +7,7 @@
 mod budget;
 mod declare;
 mod expression;
+mod keyed;
 mod library;
 mod path;
 mod rule;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "a table reads best with its values in place")]
 
+mod keyed;
+
 use crate::field::FieldErrors;
 use crate::schema::Rules;
 use proptest::prelude::*;
@@ -26,6 +28,9 @@ fn schema(rule: Value) -> Value {
             "s": {"type": "string"}, "t": {"type": "string"}, "flag": {"type": "boolean"},
             "list": {"type": "array", "items": {"type": "integer"}},
             "words": {"type": "array", "items": {"type": "string"}},
+            "nums": {
+                "type": "array", "x-kubernetes-list-type": "set", "items": {"type": "integer"},
+            },
             "map": {"type": "object", "additionalProperties": {"type": "string"}},
             "port": {"x-kubernetes-int-or-string": true},
             "when": {"type": "string", "format": "date-time"},
@@ -315,6 +320,8 @@ fn no_rule_runs_away() {
     check("self.list.map(x, x + 100000).distinct().size() > 0", json!({"list": numbers}));
     check("sets.contains(self.list, self.list)", json!({"list": numbers}));
     check("self.list.all(x, [self.s] == [self.t])", json!({"list": numbers, "s": long, "t": long}));
+    check("self.nums.all(x, self.nums == self.nums)", json!({"nums": numbers}));
+    check("self.nums.all(x, (self.nums + self.nums).size() > 0)", json!({"nums": numbers}));
     let words: Vec<String> = numbers.iter().map(|n| format!("(a|{n})*")).collect();
     check("self.words.all(w, self.s.matches(w))", json!({"words": words, "s": long}));
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());

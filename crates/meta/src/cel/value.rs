@@ -3,7 +3,8 @@
 //! See [type mapping](https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#schema-types).
 //! Strings are borrowed from the object; everything else is made for the time of an evaluation.
 
-use crate::schema::{Kind, Node, duration};
+use super::keyed::Keyed;
+use crate::schema::{Kind, List, Node, duration};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cel::common::types::{
@@ -14,6 +15,7 @@ use cel::common::value::Val;
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A value as an expression sees it. With `only`, nothing but these of its fields is there.
 pub(super) fn of<'v>(
@@ -28,9 +30,16 @@ pub(super) fn of<'v>(
         Value::Number(value) => number(node, value),
         Value::String(text) => string(node, text),
         Value::Array(items) => {
-            let node = node.and_then(|node| node.items.as_deref());
-            let items = items.iter().map(|item| of(node, item, false, None));
-            Box::new(CelList::from(items.collect::<Vec<_>>()))
+            let below = node.and_then(|node| node.items.as_deref());
+            let items = items.iter().map(|item| of(below, item, false, None)).collect::<Vec<_>>();
+            match node.map(|node| &node.list) {
+                None | Some(List::Other) => Box::new(CelList::from(items)),
+                Some(List::Set) => Box::new(Keyed::new(items, Arc::default())),
+                Some(List::Map(keys)) => {
+                    let keys = keys.iter().map(|key| escaped(key).into_owned());
+                    Box::new(Keyed::new(items, keys.collect()))
+                }
+            }
         }
         Value::Object(fields) => Box::new(CelMap::from(map(node, fields, is_root, only))),
     }
@@ -84,6 +93,10 @@ fn map<'v>(
             continue;
         }
         let known = node.is_some_and(|node| !node.fields.is_empty());
+        if value.is_null() && declared.is_some() {
+            // A declared field that is null is as good as one that is not there.
+            continue;
+        }
         let value = match (declared, node.and_then(|node| node.values.as_deref())) {
             (None, None) if is_root && name == "metadata" => metadata(value),
             (None, None) if is_root && matches!(name.as_str(), "apiVersion" | "kind") => {

@@ -17,9 +17,9 @@ mod tests;
 
 #[cfg(feature = "cel")]
 pub(crate) use format::{Format, duration};
-#[cfg(feature = "cel")]
-pub(crate) use node::Kind;
 pub(crate) use node::Node;
+#[cfg(feature = "cel")]
+pub(crate) use node::{Kind, List};
 
 use crate::field::{FieldErrors, Shown};
 use serde_json::{Map, Value};
