@@ -207,6 +207,45 @@ async fn answers_are_remembered_and_asked_for_once() {
     world.stop().await;
 }
 
+/// How long answers are remembered: those about tokens, those that allow, those that do not.
+#[tokio::test]
+async fn answers_are_remembered_as_long_as_the_flags_say() {
+    let (long, none) = (Duration::from_secs(3600), Duration::ZERO);
+    let cluster = Cluster::start().await;
+    cluster.tell(&trust(&Issuer::new("c").pem(), &Issuer::new("p").pem(), "[]")).await;
+    for (ttls, reviews, jane, banned) in [
+        ([long, long, long], 2, 1, 1),
+        ([none, long, long], 6, 1, 1),
+        ([long, none, long], 2, 3, 1),
+        ([long, long, none], 2, 1, 3),
+    ] {
+        let served = Served::start_with(server(), |options| {
+            delegate(options, &cluster);
+            let [tokens, allowed, refused] = ttls;
+            options.delegation.authentication_token_webhook_cache_ttl = tokens;
+            options.delegation.authorization_webhook_cache_authorized_ttl = allowed;
+            options.delegation.authorization_webhook_cache_unauthorized_ttl = refused;
+        })
+        .await;
+        let before = cluster.judge.reviews.load(Ordering::Relaxed);
+        cluster.judge.asked();
+        for _ in 0..3 {
+            for (token, code) in [("jane-token", 200), ("banned-token", 403)] {
+                let bearer = format!("Bearer {token}");
+                let headers = [("authorization", bearer.as_str())];
+                let line = format!("GET {WIDGETS}");
+                assert_eq!(served.send_with(&line, &headers, "").await.code, code);
+            }
+        }
+        let asked = cluster.judge.asked();
+        let about = |who: &str| asked.iter().filter(|it| it.starts_with(who)).count();
+        let reviewed = cluster.judge.reviews.load(Ordering::Relaxed) - before;
+        assert_eq!((reviewed, about("jane"), about("banned")), (reviews, jane, banned), "{ttls:?}");
+        served.stop().await;
+    }
+    cluster.served.stop().await;
+}
+
 #[tokio::test]
 async fn a_cluster_that_is_ill_or_gone_lets_nobody_in() {
     let world = World::start().await;

@@ -202,3 +202,22 @@ async fn a_port_is_shared_where_all_say_so() {
     ready(&other).await;
     other.stop().await;
 }
+
+#[tokio::test]
+async fn a_server_that_has_just_started_is_alive_for_a_while() {
+    for (grace, want) in [(Duration::ZERO, 500), (Duration::from_secs(3600), 200)] {
+        // Without a storage the roles cannot be made.
+        let storage = Faulty::new(Fault::Absent);
+        let served = Served::start_with(server().storage(storage), |options| {
+            options.lifecycle.livez_grace_period = grace;
+        })
+        .await;
+        let admin = format!("Bearer {}", served.token());
+        for (endpoint, code) in [("livez", want), ("readyz", 500), ("healthz", 500)] {
+            let line = format!("GET /{endpoint}/poststarthook/rbac/bootstrap-roles");
+            let answer = served.send_with(&line, &[("authorization", &admin)], "").await;
+            assert_eq!(answer.code, code, "{grace:?} {endpoint}: {}", answer.text());
+        }
+        served.stop().await;
+    }
+}
