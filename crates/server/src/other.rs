@@ -49,6 +49,10 @@ pub(crate) async fn answer(
     if path.trim_end_matches('/') == "/version" {
         return version::answer(parts).map_or_else(refuse, respond::document_text);
     }
+    if parts.method == Method::DELETE && shared.profiling && path == "/metrics" {
+        shared.metrics.reset();
+        return respond::text(200, "metrics reset\n");
+    }
     if parts.method == Method::GET {
         if path.trim_end_matches('/') == "/metrics" {
             return metrics_answer(shared, &parts.headers);

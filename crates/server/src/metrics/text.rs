@@ -15,6 +15,11 @@ const FINE_DURATIONS: usize = 2;
 type All = BTreeMap<Kind, Arc<Series>>;
 
 impl Metrics {
+    /// Forgets what was counted of requests. A watch under way is not counted again.
+    pub(crate) fn reset(&self) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Everything as text, with what others have counted.
     pub(crate) fn text(
         &self,

@@ -10,6 +10,20 @@ use std::time::{Duration, Instant};
 
 const PROFILE: &str = "GET /debug/pprof/profile?seconds=";
 
+/// Who may, makes the server forget what it has counted.
+async fn counts_are_forgotten(served: &Served, headers: &[(&str, &str)]) {
+    let counted = async || {
+        let metrics = served.send_with("GET /metrics", headers, "").await;
+        metrics.text().lines().any(|line| line.starts_with("apiserver_request_total{"))
+    };
+    assert!(counted().await, "readyz was");
+    assert_eq!(served.send("DELETE /metrics", "").await.code, 403);
+    assert!(counted().await);
+    let reset = served.send_with("DELETE /metrics", headers, "").await;
+    assert_eq!((reset.code, reset.text()), (200, "metrics reset\n"));
+    assert!(!counted().await, "everything is forgotten");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn where_the_time_goes() {
     let served = Served::start_with(server(), |options| options.features.profiling = true).await;
@@ -34,6 +48,7 @@ async fn where_the_time_goes() {
         assert_eq!(answer.header("x-go-pprof"), "1");
     }
 
+    counts_are_forgotten(&served, &headers).await;
     // The first one looks for the names of everything, which may take longer than the others last.
     assert_eq!(get(&format!("{PROFILE}1")).await.code, 200);
     let begun = Instant::now();
