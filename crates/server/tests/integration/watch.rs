@@ -63,6 +63,53 @@ async fn a_watch_shows_what_its_selection_sees() {
     served.stop().await;
 }
 
+/// A client that does not read what it watches fills what lies between it and the server, and no
+/// more: it is told that it has missed something, after what it has not missed, and nobody else is.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_so_and_harms_nobody() {
+    const CHANGES: usize = 1_500;
+    const BYTES: usize = 20_000;
+    const HISTORY_BYTES: usize = 1 << 20;
+    let served = Served::start_with(server(), |options| {
+        options.insecure_allow_all = true;
+        options.stored.watch_cache_history_bytes = HISTORY_BYTES;
+    })
+    .await;
+    let made = create(&served, widget("a", 1)).await;
+    let path = format!("{WIDGETS}?watch=true&timeoutSeconds=600&resourceVersion={made}");
+    let mut slow = served.watch(&path, &[]).await;
+    let mut fast = served.watch(&path, &[]).await;
+    for n in 0..CHANGES {
+        let body = format!(r#"{{"spec":{{"color":"{n:0BYTES$}"}}}}"#);
+        let answer = served.send_with(&format!("PATCH {WIDGETS}/a"), &MERGE, body).await;
+        assert_eq!(answer.code, 200, "{}", answer.text());
+        let event = fast.next().await.expect("a change");
+        let color = event["object"]["spec"]["color"].as_str().unwrap();
+        assert_eq!((brief(&event).as_str(), color.parse()), ("MODIFIED a", Ok(n)));
+    }
+    let mut seen = 0;
+    let last = loop {
+        let event = slow.next().await.expect("an event that says so");
+        if event["type"] == "ERROR" {
+            break event;
+        }
+        let color = event["object"]["spec"]["color"].as_str().unwrap();
+        assert_eq!(color.parse(), Ok(seen), "nothing is left out before the end");
+        seen += 1;
+    };
+    assert_eq!(
+        (&last["object"]["code"], &last["object"]["reason"]),
+        (&410.into(), &"Expired".into())
+    );
+    assert!(seen < CHANGES, "it was told all of it");
+    assert_eq!(slow.next().await, None);
+    let metrics = served.send("GET /metrics", "").await.text().to_owned();
+    let held = "pintle_watch_cache_history_bytes{group=\"test.example.com\",resource=\"widgets\"} ";
+    let held = metrics.lines().find_map(|line| line.strip_prefix(held)).unwrap();
+    assert!(held.parse::<usize>().unwrap() <= HISTORY_BYTES, "{held}");
+    served.stop().await;
+}
+
 #[tokio::test]
 async fn a_deletion_carries_the_last_state_and_a_newer_version() {
     let served = Served::start(server()).await;
