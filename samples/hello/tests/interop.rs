@@ -28,10 +28,14 @@ const START_TIME: Duration = Duration::from_secs(60);
 struct Process(Child);
 
 impl Process {
-    fn start(program: &Path, log: &Path, flags: &[String]) -> Self {
+    fn start(program: &Path, log: &Path, words: &str) -> Self {
         let log = std::fs::File::create(log).unwrap();
         let mut command = Command::new(program);
-        command.args(flags).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command
+            .args(words.split_whitespace())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
         Self(command.spawn().unwrap())
     }
 }
@@ -49,6 +53,9 @@ struct Both {
     etcd: String,
     go: Client,
     ours: Client,
+    /// Both programs with their flags.
+    servers: [(PathBuf, String); 2],
+    folder: PathBuf,
 }
 
 impl Both {
@@ -63,62 +70,31 @@ impl Both {
             );
             return None;
         };
-        let [client, peer, go, ours] = [(); 4].map(|()| free_port());
-        let etcd = format!("http://127.0.0.1:{client}");
-        let peer = format!("http://127.0.0.1:{peer}");
-        let at = |name: &str| folder.join(name).display().to_string();
-        let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let more = flags.join(" ");
-        let started = [
-            (
-                bin.join("etcd"),
-                format!(
-                    "--data-dir {} --log-level error --listen-client-urls {etcd} \
-                 --advertise-client-urls {etcd} --listen-peer-urls {peer} \
-                 --initial-advertise-peer-urls {peer} --initial-cluster default={peer}",
-                    at("etcd"),
-                ),
-            ),
-            (
-                reference.path(),
-                format!(
-                    "--bind-address 127.0.0.1 --secure-port {go} --cert-dir {} --enable-etcd-storage \
-                 --etcd-servers {etcd} {more}",
-                    at("certificates"),
-                ),
-            ),
-            (
-                PathBuf::from(env!("CARGO_BIN_EXE_hello-apiserver")),
-                format!(
-                    "--secure-port {ours} --data-dir {} --insecure-allow-all --enable-etcd-storage \
-                 --etcd-servers {etcd} {more}",
-                    at("ours"),
-                ),
-            ),
-        ];
-        let processes = started.into_iter().enumerate().map(|(n, (program, flags))| {
-            Process::start(
-                &program,
-                &folder.join(format!("{n}.log")),
-                &words(flags.trim().to_owned()),
-            )
-        });
-        let processes = processes.collect();
-        let both = Self { _processes: processes, etcd, go: connect(go), ours: connect(ours) };
-        for client in [&both.go, &both.ours] {
-            let start = Instant::now();
-            while client.list_api_groups().await.is_err()
-                || foos(client, "v2").list(&ListParams::default()).await.is_err()
-            {
-                assert!(
-                    start.elapsed() < START_TIME,
-                    "a server is not ready; see {}",
-                    folder.display()
-                );
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        }
-        Some(both)
+        let etcd = format!("http://127.0.0.1:{}", free_port());
+        let peer = format!("http://127.0.0.1:{}", free_port());
+        let data = folder.join("etcd").display().to_string();
+        let words = format!(
+            "--data-dir {data} --log-level error --listen-client-urls {etcd} \
+             --advertise-client-urls {etcd} --listen-peer-urls {peer} \
+             --initial-advertise-peer-urls {peer} --initial-cluster default={peer}"
+        );
+        let store = Process::start(&bin.join("etcd"), &folder.join("etcd.log"), &words);
+        let more = format!("--enable-etcd-storage --etcd-servers {etcd} {}", flags.join(" "));
+        let go = format!("--bind-address 127.0.0.1 --cert-dir {{data}} {more}");
+        let ours = format!("--data-dir {{data}} --insecure-allow-all {more}");
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_hello-apiserver"));
+        let servers = [(reference.path(), go), (program, ours)];
+        let [(go_process, go), (our_process, ours)] = start_each(&servers, folder).await;
+        let _processes = vec![go_process, our_process, store];
+        Some(Self { _processes, etcd, go, ours, servers, folder: folder.to_owned() })
+    }
+
+    /// What both show that are started now: all of it was there before them.
+    async fn shown_anew(&self) -> [Vec<DynamicObject>; 2] {
+        let [(_go, go), (_ours, ours)] = start_each(&self.servers, &self.folder).await;
+        let [go, ours] = [go, ours].map(|client| foos(&client, "v2"));
+        let all = ListParams::default();
+        [go.list(&all).await.unwrap().items, ours.list(&all).await.unwrap().items]
     }
 
     /// What is stored for a foo.
@@ -127,6 +103,31 @@ impl Both {
         let key = format!("/registry/hello.zeng.dev/foos/default/{name}");
         etcd.unwrap().get(&key).await.unwrap().item.unwrap().value.to_vec()
     }
+}
+
+/// Starts programs, and waits until they list their foos.
+async fn start_each(servers: &[(PathBuf, String); 2], folder: &Path) -> [(Process, Client); 2] {
+    let started = servers.each_ref().map(|(program, words)| {
+        let port = free_port();
+        let data = folder.join(port.to_string()).display().to_string();
+        let words = format!("--secure-port {port} {}", words.replace("{data}", &data));
+        let log = folder.join(format!("{port}.log"));
+        (Process::start(program, &log, &words), connect(port))
+    });
+    for (_, client) in &started {
+        let start = Instant::now();
+        while client.list_api_groups().await.is_err()
+            || foos(client, "v2").list(&ListParams::default()).await.is_err()
+        {
+            assert!(
+                start.elapsed() < START_TIME,
+                "a server is not ready; see {}",
+                folder.display()
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    started
 }
 
 fn connect(port: u16) -> Client {
@@ -202,6 +203,10 @@ async fn take_turns(both: &Both, media: &str, sealed: Option<&str>) {
         (go.list(&everything).await.unwrap(), ours.list(&everything).await.unwrap());
     assert_eq!(our_list.items, go_list.items);
     assert_eq!(our_list.metadata, go_list.metadata);
+    assert_eq!(go_list.items.len(), 4);
+    for shown in both.shown_anew().await {
+        assert_eq!(shown, go_list.items, "a server that takes over, {media}, {sealed:?}");
+    }
     for foo in go_list.items {
         let name = foo.metadata.name.unwrap();
         let by = if name.starts_with("go") { &ours } else { &go };
