@@ -1,11 +1,17 @@
-//! What an expression may name: variables, functions, and fields that the schema declares.
+//! What an expression may name, and what it comes to: variables, functions, fields that the schema
+//! declares, and the types of all of them.
 //!
-//! The interpreter looks names up when it runs. A rule that misspells one would refuse every object,
-//! so it is found when the kind is registered.
+//! The interpreter looks names up when it runs, and meets types then. A rule that misspells a name or
+//! compares a number with a text would refuse every object, so it is found when the kind is
+//! registered, in the words of cel-go.
+//! What a rule costs at most is not estimated; it is counted when the rule runs.
 
-use super::{library, value};
-use crate::schema::{Kind, Node};
-use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
+use super::library;
+use super::types::{self, Type};
+use super::value;
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
+};
 
 /// Names of types, which are values too.
 const TYPES: [&str; 13] = [
@@ -28,138 +34,216 @@ const DOTTED_TYPES: [&str; 4] = ["google", "kubernetes", "net", "optional_type"]
 
 /// Where a rule stands.
 pub(super) struct Scope<'a> {
-    pub(super) node: &'a Node,
+    /// The type of the value.
+    pub(super) of: Type<'a>,
     pub(super) is_root: bool,
     pub(super) optional_old: bool,
     /// The variables that there are.
     pub(super) names: &'a [&'a str],
 }
 
-/// A variable of a loop, and what is known of it.
-type Local<'a> = (String, Option<&'a Node>);
+/// What an expression is asked to come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
+    Any,
+    Bool,
+    String,
+}
+
+/// A variable of a loop, and its type.
+type Locals<'a> = Vec<(String, Type<'a>)>;
 
 impl<'a> Scope<'a> {
-    /// Parses an expression and looks its names up.
-    pub(super) fn parse(&self, source: &str) -> Result<IdedExpr, String> {
+    /// Parses an expression, looks its names up, and checks its types.
+    pub(super) fn parse(&self, source: &str, wanted: Wanted) -> Result<IdedExpr, String> {
         let program = library::environment().compile(source).map_err(|errors| {
             let errors = errors.to_string();
             errors.split_whitespace().collect::<Vec<_>>().join(" ")
         })?;
         let expression = program.expression().clone();
-        self.check(&expression, &mut Vec::new())?;
-        Ok(expression)
+        match (wanted, self.check(&expression, &mut Vec::new())?) {
+            (Wanted::Any, _)
+            | (_, Type::Free)
+            | (Wanted::Bool, Type::Bool)
+            | (Wanted::String, Type::String) => Ok(expression),
+            (Wanted::Bool, _) => Err("cel expression must evaluate to a bool".to_owned()),
+            (Wanted::String, _) => Err("messageExpression must evaluate to a string".to_owned()),
+        }
     }
 
-    fn check(&self, at: &IdedExpr, locals: &mut Vec<Local<'a>>) -> Result<(), String> {
+    fn check(&self, at: &IdedExpr, locals: &mut Locals<'a>) -> Result<Type<'a>, String> {
         match &at.expr {
-            Expr::Unspecified | Expr::Literal(_) => Ok(()),
+            Expr::Unspecified => Ok(Type::Free),
+            Expr::Literal(literal) => Ok(of_literal(literal)),
             Expr::Ident(name) => self.variable(name, locals),
+            Expr::Select(_) if is_dotted_type(at) => Ok(Type::Meta),
             Expr::Select(select) => {
-                if is_dotted_type(at) {
-                    return Ok(());
-                }
-                self.check(&select.operand, locals)?;
-                let of = self.type_of(&select.operand, locals);
-                self.field(of, &select.operand, &select.field)
+                let of = self.check(&select.operand, locals)?;
+                let field = self.field(&of, &select.field)?;
+                Ok(if select.test { Type::Bool } else { field })
             }
-            Expr::List(list) => list.elements.iter().try_for_each(|item| self.check(item, locals)),
-            Expr::Map(map) => map.entries.iter().try_for_each(|e| self.entry(&e.expr, locals)),
+            Expr::List(list) => self.same(&list.elements, locals).map(Type::list),
+            Expr::Map(map) => {
+                let (mut keys, mut values) = (Type::Free, Type::Free);
+                for entry in &map.entries {
+                    let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
+                    keys = both(&keys, &self.check(&entry.key, locals)?)?;
+                    values = both(&values, &self.check(&entry.value, locals)?)?;
+                }
+                Ok(Type::map(keys, values))
+            }
             Expr::Struct(made) => Err(format!("undeclared reference to '{}'", made.type_name)),
-            Expr::Comprehension(of) => {
-                self.check(&of.iter_range, locals)?;
-                self.check(&of.accu_init, locals)?;
-                let items = self.type_of(&of.iter_range, locals);
-                let item = items.and_then(|node| node.items.as_deref());
-                let before = locals.len();
-                locals.push((of.accu_var.clone(), None));
-                match &of.iter_var2 {
-                    None => locals.push((of.iter_var.clone(), item)),
-                    Some(second) => {
-                        let values = items.and_then(|node| node.values.as_deref());
-                        locals.push((of.iter_var.clone(), None));
-                        locals.push((second.clone(), item.or(values)));
-                    }
-                }
-                let parts = [&of.loop_cond, &of.loop_step, &of.result];
-                let done = parts.into_iter().try_for_each(|part| self.check(part, locals));
-                locals.truncate(before);
-                done
-            }
+            Expr::Comprehension(of) => self.comprehension(of, locals),
             Expr::Call(call) => self.call(call, locals),
         }
     }
 
-    fn entry(&self, entry: &EntryExpr, locals: &mut Vec<Local<'a>>) -> Result<(), String> {
-        match entry {
-            EntryExpr::StructField(field) => self.check(&field.value, locals),
-            EntryExpr::MapEntry(entry) => {
-                self.check(&entry.key, locals)?;
-                self.check(&entry.value, locals)
-            }
+    /// The one type of several expressions.
+    fn same(&self, items: &[IdedExpr], locals: &mut Locals<'a>) -> Result<Type<'a>, String> {
+        let mut same = Type::Free;
+        for item in items {
+            same = both(&same, &self.check(item, locals)?)?;
         }
+        Ok(same)
     }
 
-    fn call(&self, call: &CallExpr, locals: &mut Vec<Local<'a>>) -> Result<(), String> {
+    fn comprehension(
+        &self,
+        of: &ComprehensionExpr,
+        locals: &mut Locals<'a>,
+    ) -> Result<Type<'a>, String> {
+        let range = self.check(&of.iter_range, locals)?;
+        let start = self.check(&of.accu_init, locals)?;
+        let (first, second) = match range {
+            Type::List(item) if of.iter_var2.is_some() => (Type::Int, *item),
+            Type::List(item) => (*item, Type::Free),
+            Type::Map(key, value) => (*key, *value),
+            Type::Free | Type::Dyn => (range.clone(), range),
+            other => {
+                return Err(format!(
+                    "expression of type '{other}' cannot be range of a comprehension (must be \
+                     list, map, or dynamic)"
+                ));
+            }
+        };
+        let before = locals.len();
+        locals.push((of.accu_var.clone(), start));
+        locals.push((of.iter_var.clone(), first));
+        if let Some(name) = &of.iter_var2 {
+            locals.push((name.clone(), second));
+        }
+        let done = (|| {
+            self.check(&of.loop_cond, locals)?;
+            let step = self.check(&of.loop_step, locals)?;
+            // What a loop has gathered is known better once it has gone around.
+            locals[before].1 = step;
+            self.check(&of.result, locals)
+        })();
+        locals.truncate(before);
+        done
+    }
+
+    fn call(&self, call: &CallExpr, locals: &mut Locals<'a>) -> Result<Type<'a>, String> {
         let qualified = library::qualified(call);
         let name = qualified.as_deref().unwrap_or(&call.func_name);
         let is_operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
         if !is_operator && !library::FUNCTIONS.contains(&name) {
             return Err(format!("undeclared reference to '{name}'"));
         }
-        if let Some(target) = call.target.as_deref().filter(|_| qualified.is_none()) {
-            self.check(target, locals)?;
+        let target = call.target.as_deref().filter(|_| qualified.is_none());
+        let target = target.map(|target| self.check(target, locals)).transpose()?;
+        if name == operators::OPT_SELECT
+            && let [of, field] = call.args.as_slice()
+            && let Expr::Literal(LiteralValue::String(field)) = &field.expr
+        {
+            let of = self.check(of, locals)?;
+            return Ok(match self.field(&of, field.inner())? {
+                found @ Type::Optional(_) => found,
+                found => Type::optional(found),
+            });
         }
-        call.args.iter().try_for_each(|arg| self.check(arg, locals))
-    }
-
-    fn variable(&self, name: &str, locals: &[Local<'a>]) -> Result<(), String> {
-        let known = self.names.contains(&name)
-            || TYPES.contains(&name)
-            || locals.iter().any(|(local, _)| local == name);
-        if known { Ok(()) } else { Err(format!("undeclared reference to '{name}'")) }
-    }
-
-    /// A field must be declared, where the schema declares any.
-    fn field(&self, of: Option<&Node>, operand: &IdedExpr, name: &str) -> Result<(), String> {
-        let Some(node) = of else { return Ok(()) };
-        let is_whole = self.is_root
-            && matches!(&operand.expr, Expr::Ident(name) if name == "self" || name == "oldSelf");
-        let of_object = is_whole && matches!(name, "apiVersion" | "kind" | "metadata");
-        let declares = node.kind == Some(Kind::Object) && node.values.is_none();
-        if !declares || node.fields.is_empty() || of_object || field(node, name).is_some() {
-            return Ok(());
+        let args = call.args.iter().map(|arg| match &arg.expr {
+            // What is formatted may be of many types, which else no list may hold.
+            Expr::List(list) if name == "format" => {
+                list.elements.iter().try_for_each(|item| self.check(item, locals).map(drop))?;
+                Ok(Type::list(Type::Dyn))
+            }
+            _ => self.check(arg, locals),
+        });
+        let args = args.collect::<Result<Vec<_>, String>>()?;
+        if matches!(name, operators::LOGICAL_AND | operators::LOGICAL_OR) {
+            for arg in &args {
+                both(&Type::Bool, arg)?;
+            }
+            return Ok(Type::Bool);
         }
-        Err(format!("undefined field '{name}'"))
+        let found = match is_operator {
+            true => types::operator(name, &args),
+            false => types::function(name, target.as_ref(), &args),
+        };
+        found.ok_or_else(|| {
+            let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+            let on = target.map_or(String::new(), |target| format!("{target}."));
+            format!(
+                "found no matching overload for '{name}' applied to '{on}({})'",
+                args.join(", ")
+            )
+        })
     }
 
-    /// What the schema says of what an expression evaluates to, where it can be told.
-    fn type_of(&self, at: &IdedExpr, locals: &[Local<'a>]) -> Option<&'a Node> {
-        match &at.expr {
-            Expr::Ident(name) => {
-                let local = locals.iter().rev().find(|(local, _)| local == name);
-                match (local, name.as_str()) {
-                    (Some((_, node)), _) => *node,
-                    (None, "self") => Some(self.node),
-                    (None, "oldSelf") if !self.optional_old => Some(self.node),
-                    _ => None,
+    fn variable(&self, name: &str, locals: &Locals<'a>) -> Result<Type<'a>, String> {
+        if let Some((_, of)) = locals.iter().rev().find(|(local, _)| local == name) {
+            return Ok(of.clone());
+        }
+        if self.names.contains(&name) {
+            let optional = name == "oldSelf" && self.optional_old;
+            return Ok(if optional { Type::optional(self.of.clone()) } else { self.of.clone() });
+        }
+        match TYPES.contains(&name) {
+            true => Ok(Type::Meta),
+            false => Err(format!("undeclared reference to '{name}'")),
+        }
+    }
+
+    /// The type of a field, which must be declared where the schema declares any.
+    fn field(&self, of: &Type<'a>, name: &str) -> Result<Type<'a>, String> {
+        let undefined = || format!("undefined field '{name}'");
+        match of {
+            Type::Free | Type::Dyn => Ok(of.clone()),
+            Type::Map(_, value) => Ok((**value).clone()),
+            Type::Optional(value) => self.field(value, name).map(Type::optional),
+            Type::Metadata if matches!(name, "name" | "generateName") => Ok(Type::String),
+            Type::Metadata => Err(undefined()),
+            Type::Object(node) => {
+                let whole = matches!(&self.of, Type::Object(root) if std::ptr::eq(*root, *node));
+                match name {
+                    "apiVersion" | "kind" if self.is_root && whole => return Ok(Type::String),
+                    "metadata" if self.is_root && whole => return Ok(Type::Metadata),
+                    _ => {}
                 }
+                let declared = node.fields.iter().find(|(known, _)| value::escaped(known) == name);
+                declared.map(|(_, field)| Type::of(field)).ok_or_else(undefined)
             }
-            Expr::Select(select) if !select.test => {
-                field(self.type_of(&select.operand, locals)?, &select.field)
-            }
-            Expr::Call(call) if call.func_name == operators::INDEX => {
-                let of = self.type_of(call.args.first()?, locals)?;
-                of.items.as_deref().or(of.values.as_deref())
-            }
-            _ => None,
+            other => Err(format!("type '{other}' does not support field selection")),
         }
     }
 }
 
-/// The field that an expression names, declared or not.
-fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    let declared = node.fields.iter().find(|(declared, _)| value::escaped(declared) == name);
-    declared.map(|(_, node)| node).or(node.values.as_deref())
+fn both<'a>(wanted: &Type<'a>, found: &Type<'a>) -> Result<Type<'a>, String> {
+    let joined = wanted.join(found);
+    joined.ok_or_else(|| format!("expected type '{wanted}' but found '{found}'"))
+}
+
+fn of_literal<'a>(literal: &LiteralValue) -> Type<'a> {
+    match literal {
+        LiteralValue::Boolean(_) => Type::Bool,
+        LiteralValue::Bytes(_) => Type::Bytes,
+        LiteralValue::Double(_) => Type::Double,
+        LiteralValue::Int(_) => Type::Int,
+        LiteralValue::Null => Type::Null,
+        LiteralValue::String(_) => Type::String,
+        LiteralValue::UInt(_) => Type::Uint,
+    }
 }
 
 fn is_dotted_type(at: &IdedExpr) -> bool {

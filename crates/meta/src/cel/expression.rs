@@ -1,9 +1,10 @@
 //! An expression over one value that has a name, outside of any schema: the claims of a token.
 
 use super::budget::{self, Budget, EXCEEDED};
+use super::declare::Wanted;
 use super::rule::Failure;
+use super::types::Type;
 use super::{MAX_RULE_COST, declare, library, value};
-use crate::schema::Node;
 use cel::common::ast::{Expr, IdedExpr};
 use cel::{Context, Value as CelValue};
 use serde_json::Value;
@@ -25,11 +26,10 @@ impl Expression {
     /// # Errors
     /// Where it makes no sense, or names something else than the value.
     pub fn compile(source: &str, variable: &'static str) -> Result<Self, String> {
-        let node = Node::default();
         let names = [variable];
         let scope =
-            declare::Scope { node: &node, is_root: false, optional_old: false, names: &names };
-        let mut expression = scope.parse(source)?;
+            declare::Scope { of: Type::Free, is_root: false, optional_old: false, names: &names };
+        let mut expression = scope.parse(source, Wanted::Any)?;
         let mut fields = Vec::new();
         declare::walk(&expression, &mut |at| {
             if let Expr::Select(select) = &at.expr

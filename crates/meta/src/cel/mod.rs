@@ -11,6 +11,7 @@ mod keyed;
 mod library;
 mod path;
 mod rule;
+mod types;
 mod value;
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! One rule: how it is compiled, and what it says of a value.
 
 use super::budget::{self, Budget, EXCEEDED};
+use super::declare::Wanted;
+use super::types::Type;
 use super::{MAX_MESSAGE_BYTES, MAX_RULE_COST, declare, library, path, value};
 use crate::field::FieldErrors;
 use crate::go;
@@ -94,8 +96,10 @@ impl Rule {
             return Ok(None);
         }
         let optional_old = source["optionalOldSelf"] == Value::Bool(true);
-        let scope = declare::Scope { node, is_root, optional_old, names: &["self", "oldSelf"] };
-        let parsed = scope.parse(rule).map_err(|why| format!("rule {rule:?}: {why}"))?;
+        let names = &["self", "oldSelf"];
+        let scope = declare::Scope { of: Type::of(node), is_root, optional_old, names };
+        let parsed =
+            scope.parse(rule, Wanted::Bool).map_err(|why| format!("rule {rule:?}: {why}"))?;
         let uses_old = declare::mentions(&parsed, "oldSelf");
         if optional_old && !uses_old {
             return Err(format!("rule {rule:?}: optionalOldSelf is set, but oldSelf is not used"));
@@ -104,7 +108,7 @@ impl Rule {
         let message_expression = match text("messageExpression") {
             "" => None,
             source => {
-                let parsed = scope.parse(source);
+                let parsed = scope.parse(source, Wanted::String);
                 let parsed =
                     parsed.map_err(|why| format!("messageExpression {source:?}: {why}"))?;
                 Some(Compiled::new(parsed))

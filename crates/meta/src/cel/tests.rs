@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "a table reads best with its values in place")]
 
 mod keyed;
+mod typed;
 
 use crate::field::FieldErrors;
 use crate::schema::Rules;
