@@ -43,6 +43,16 @@ pub(crate) fn newest() -> Option<PathBuf> {
     found().pop().map(|(_, path)| path)
 }
 
+/// Where a member is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its address for clients, and the one for other members.
+    pub client: String,
+    pub peer: String,
+    /// The network namespace that it is in, if it is not in that of the tests.
+    pub within: Option<String>,
+}
+
 /// One member that runs, or that was killed and may run again.
 #[derive(Debug)]
 pub(crate) struct Etcd {
@@ -65,16 +75,27 @@ impl Etcd {
 
     /// Starts the members of one etcd.
     pub(crate) fn start_many(program: &Path, members: usize, flags: &[&str]) -> Vec<Self> {
+        let here = "127.0.0.1".to_owned();
+        let here = Place { client: here.clone(), peer: here, within: None };
+        Self::start_at(program, &vec![here; members], flags)
+    }
+
+    /// Starts one etcd with a member at each of these places.
+    pub(crate) fn start_at(program: &Path, places: &[Place], flags: &[&str]) -> Vec<Self> {
         let temporary = Arc::new(tempfile::tempdir().unwrap());
         let peers: Vec<String> =
-            (0..members).map(|_| format!("http://127.0.0.1:{}", free_port())).collect();
+            places.iter().map(|place| format!("http://{}:{}", place.peer, free_port())).collect();
         let all: Vec<String> = peers.iter().enumerate().map(|(n, p)| format!("m{n}={p}")).collect();
         let scheme =
             if flags.iter().any(|flag| flag.contains("cert-file")) { "https" } else { "http" };
-        let members = peers.iter().enumerate().map(|(n, peer)| {
-            let url = format!("{scheme}://127.0.0.1:{}", free_port());
+        let members = peers.iter().zip(places).enumerate().map(|(n, (peer, place))| {
+            let url = format!("{scheme}://{}:{}", place.client, free_port());
             let folder = temporary.path().join(format!("m{n}"));
-            let mut command = vec![program.display().to_string()];
+            let mut command = Vec::new();
+            if let Some(network) = &place.within {
+                command.extend(["ip", "netns", "exec", network].map(str::to_owned));
+            }
+            command.push(program.display().to_string());
             for (flag, value) in [
                 ("--name", format!("m{n}")),
                 ("--data-dir", folder.display().to_string()),

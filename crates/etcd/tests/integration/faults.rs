@@ -1,6 +1,7 @@
 //! What goes wrong with an etcd, and what must not be lost by it.
 
 use crate::etcd::{Etcd, address, newest, ready};
+use crate::network::Network;
 use pintle_etcd::Cluster;
 use pintle_storage::{Error, Event, Range, Storage};
 use std::collections::BTreeMap;
@@ -76,6 +77,30 @@ async fn each_member_of_three_hangs() {
         member.signal("CONT");
     }
     load.finish("SIGSTOP of each of three members").await;
+}
+
+/// A member that the others do not hear any more and that clients still reach must not be believed,
+/// and must not keep the clients that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_cut_off_from_the_others() {
+    let (Some(program), Some(network)) = (newest(), Network::new()) else { return };
+    let [apart, here] = network.places();
+    let members = Etcd::start_at(&program, &[apart, here.clone(), here], &[]);
+    let all = address(&members);
+    ready(&all).await;
+    // Two servers that know all members, and one that knows no other.
+    let load = Load::start(&[all.clone(), all, members[0].address()]).await;
+    for _ in 0..2 {
+        tokio::time::sleep(CALM).await;
+        network.cut(true);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let alone = Cluster::open(&members[0].address()).unwrap();
+        let refused = alone.current_revision().await.unwrap_err();
+        assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
+        network.cut(false);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    load.finish("a member cut off from the others, twice").await;
 }
 
 /// Writers and a watch at each of several servers.
