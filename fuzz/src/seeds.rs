@@ -329,6 +329,20 @@ pub(crate) const RULE_VALUES: &[&str] = &[
     "{\"spec\":{\"text\":\"abc\",\"pattern\":\"b\",\"port\":\"1Gi\",\"list\":[1,2,3]}}\0{\"spec\":{\"text\":\"x\"}}",
     "{\"spec\":{\"text\":\"https://h:80/a\",\"when\":\"2020-01-01T00:00:00Z\",\"wait\":\"1h\",\"list\":[]}}",
     "{\"spec\":{\"text\":\"10.0.0.0/8\",\"pattern\":\"(\",\"port\":5}}",
+    "{\"spec\":{\"text\":\"c\",\"set\":[\"a\",\"b\"],\"items\":[{\"name\":\"x\",\"size\":1},{\"name\":\"y\"}]}}\0\
+     {\"spec\":{\"text\":\"c\",\"set\":[\"b\",\"a\"],\"items\":[{\"name\":\"y\"},{\"name\":\"x\",\"size\":1.0}]}}",
+];
+
+/// Texts that have a format.
+pub(crate) const TEXTS: &[&str] = &[
+    "\"Jane, D.\" (x) <j.d@[::1]>",
+    "g: a@b.c;",
+    "https://u:p@[fe80::1%25en0]:80/a%20b?q#f",
+    "-1h30.5m",
+    "2 weeks 1 day",
+    "2024-02-29T10:00:00.5+01:00",
+    "::ffff:01.2.3.4",
+    "978-0321751041",
 ];
 
 /// Expressions, and claims for them.

@@ -42,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "update", run: fields::update, seeds: seeds::APPLIES },
     Target { name: "rules", run: rules::rules, seeds: seeds::RULES },
     Target { name: "rule_values", run: rules::values, seeds: seeds::RULE_VALUES },
+    Target { name: "text_formats", run: rules::formats, seeds: seeds::TEXTS },
     Target { name: "expression", run: rules::expression, seeds: seeds::EXPRESSIONS },
     Target { name: "scale", run: rules::scale, seeds: seeds::SCALES },
     Target { name: "protobuf", run: protobuf::protobuf, seeds: seeds::MESSAGES },

@@ -25,18 +25,81 @@ static AUTHORED: LazyLock<Rules> = LazyLock::new(|| {
             {"rule": "!isSemver(self.text) || semver(self.text).isLessThan(semver('2.0.0'))"},
             {"rule": "!format.dns1123Label().validate(self.text).hasValue()"},
             {"rule": "self.text == oldSelf.text", "messageExpression": "self.text + '!'"},
+            {"rule": "self.set == oldSelf.set && self.set + [self.text] == [self.text] + self.set"},
+            {"rule": "self.items + oldSelf.items == oldSelf.items || self.items != oldSelf.items"},
             {"rule": "self.when < timestamp('2030-01-01T00:00:00Z') && self.wait > duration('1s')"},
         ],
         "properties": {
             "text": {"type": "string", "maxLength": 64}, "pattern": {"type": "string"},
             "port": {"x-kubernetes-int-or-string": true},
             "list": {"type": "array", "items": {"type": "integer", "minimum": 0}, "maxItems": 64},
+            "set": {
+                "type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set",
+            },
+            "items": {
+                "type": "array", "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+                "items": {"type": "object", "properties": {
+                    "name": {"type": "string"}, "size": {"type": "number"},
+                }},
+            },
             "when": {"type": "string", "format": "date-time"},
             "wait": {"type": "string", "format": "duration", "default": "2s"},
         },
     }}});
     Rules::compile(&schema).expect("the rules are well")
 });
+
+/// The formats that are checked.
+const FORMATS: [&str; 25] = [
+    "bsonobjectid",
+    "byte",
+    "cidr",
+    "creditcard",
+    "date",
+    "date-time",
+    "duration",
+    "email",
+    "hexcolor",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "isbn",
+    "isbn10",
+    "isbn13",
+    "k8s-long-name",
+    "k8s-short-name",
+    "mac",
+    "rgbcolor",
+    "ssn",
+    "uri",
+    "uuid",
+    "uuid3",
+    "uuid4",
+    "uuid5",
+];
+
+/// A text of each format.
+static FORMATTED: LazyLock<Rules> = LazyLock::new(|| {
+    let field = |name: &&str| {
+        let schema = serde_json::json!({"type": "string", "format": name});
+        ((*name).to_owned(), schema)
+    };
+    let fields: serde_json::Map<String, Value> = FORMATS.iter().map(field).collect();
+    let schema = serde_json::json!({"type": "object", "properties": fields});
+    Rules::compile(&schema).expect("the formats are well")
+});
+
+/// A text of anybody's: it has some format.
+pub(super) fn formats(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    let fields = FORMATS.iter().map(|name| ((*name).to_owned(), text.into()));
+    let object = Value::Object(fields.collect());
+    look(&FORMATTED, object.clone(), None);
+    let mut errors = FieldErrors::new();
+    FORMATTED.check(&object, None, &mut errors);
+    errors.as_slice().len() < FORMATS.len()
+}
 
 /// A schema of anybody's, and values by it: a default that is filled in stays.
 pub(super) fn rules(data: &[u8]) -> bool {

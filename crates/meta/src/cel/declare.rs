@@ -32,6 +32,9 @@ const TYPES: [&str; 13] = [
 /// Types with a dot in their names, which read as fields of something.
 const DOTTED_TYPES: [&str; 4] = ["google", "kubernetes", "net", "optional_type"];
 
+/// How deep an expression may be nested; `a + b + c` is two deep. An evaluation needs stack for it.
+const MAX_DEPTH: usize = 200;
+
 /// Where a rule stands.
 pub(super) struct Scope<'a> {
     /// The type of the value.
@@ -60,6 +63,9 @@ impl<'a> Scope<'a> {
             let errors = errors.to_string();
             errors.split_whitespace().collect::<Vec<_>>().join(" ")
         })?;
+        if is_deep(program.expression()) {
+            return Err(format!("the expression is nested more than {MAX_DEPTH} deep"));
+        }
         let expression = program.expression().clone();
         match (wanted, self.check(&expression, &mut Vec::new())?) {
             (Wanted::Any, _)
@@ -114,11 +120,10 @@ impl<'a> Scope<'a> {
     ) -> Result<Type<'a>, String> {
         let range = self.check(&of.iter_range, locals)?;
         let start = self.check(&of.accu_init, locals)?;
-        let (first, second) = match range {
-            Type::List(item) if of.iter_var2.is_some() => (Type::Int, *item),
-            Type::List(item) => (*item, Type::Free),
-            Type::Map(key, value) => (*key, *value),
-            Type::Free | Type::Dyn => (range.clone(), range),
+        let item = match range {
+            Type::List(item) => *item,
+            Type::Map(key, _) => *key,
+            Type::Free | Type::Dyn => range,
             other => {
                 return Err(format!(
                     "expression of type '{other}' cannot be range of a comprehension (must be \
@@ -128,10 +133,7 @@ impl<'a> Scope<'a> {
         };
         let before = locals.len();
         locals.push((of.accu_var.clone(), start));
-        locals.push((of.iter_var.clone(), first));
-        if let Some(name) = &of.iter_var2 {
-            locals.push((name.clone(), second));
-        }
+        locals.push((of.iter_var.clone(), item));
         let done = (|| {
             self.check(&of.loop_cond, locals)?;
             let step = self.check(&of.loop_step, locals)?;
@@ -246,6 +248,18 @@ fn of_literal<'a>(literal: &LiteralValue) -> Type<'a> {
     }
 }
 
+/// Whether an expression is nested too deeply; this needs no stack for it.
+fn is_deep(expression: &IdedExpr) -> bool {
+    let mut left = vec![(expression, 1)];
+    while let Some((at, depth)) = left.pop() {
+        if depth > MAX_DEPTH {
+            return true;
+        }
+        below(at, &mut |part| left.push((part, depth + 1)));
+    }
+    false
+}
+
 fn is_dotted_type(at: &IdedExpr) -> bool {
     let mut at = at;
     while let Expr::Select(select) = &at.expr {
@@ -266,32 +280,33 @@ pub(super) fn mentions(expression: &IdedExpr, variable: &str) -> bool {
 
 /// Visits an expression and what is in it; `visit` says whether to go on below.
 pub(super) fn walk(at: &IdedExpr, visit: &mut dyn FnMut(&IdedExpr) -> bool) {
-    if !visit(at) {
-        return;
-    }
-    match &at.expr {
-        Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) => {}
-        Expr::Select(select) => walk(&select.operand, visit),
-        Expr::List(list) => list.elements.iter().for_each(|item| walk(item, visit)),
-        Expr::Map(map) => map.entries.iter().for_each(|e| walk_entry(&e.expr, visit)),
-        Expr::Struct(made) => made.entries.iter().for_each(|e| walk_entry(&e.expr, visit)),
-        Expr::Comprehension(of) => {
-            let parts = [&of.iter_range, &of.accu_init, &of.loop_cond, &of.loop_step, &of.result];
-            parts.into_iter().for_each(|part| walk(part, visit));
-        }
-        Expr::Call(call) => {
-            let parts = call.target.as_deref().into_iter().chain(&call.args);
-            parts.for_each(|part| walk(part, visit));
-        }
+    if visit(at) {
+        below(at, &mut |part| walk(part, visit));
     }
 }
 
-fn walk_entry(entry: &EntryExpr, visit: &mut dyn FnMut(&IdedExpr) -> bool) {
+/// Visits the parts of an expression.
+fn below<'e>(at: &'e IdedExpr, visit: &mut dyn FnMut(&'e IdedExpr)) {
+    match &at.expr {
+        Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) => {}
+        Expr::Select(select) => visit(&select.operand),
+        Expr::List(list) => list.elements.iter().for_each(visit),
+        Expr::Map(map) => map.entries.iter().for_each(|e| below_entry(&e.expr, visit)),
+        Expr::Struct(made) => made.entries.iter().for_each(|e| below_entry(&e.expr, visit)),
+        Expr::Comprehension(of) => {
+            let parts = [&of.iter_range, &of.accu_init, &of.loop_cond, &of.loop_step, &of.result];
+            parts.into_iter().for_each(visit);
+        }
+        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).for_each(visit),
+    }
+}
+
+fn below_entry<'e>(entry: &'e EntryExpr, visit: &mut dyn FnMut(&'e IdedExpr)) {
     match entry {
-        EntryExpr::StructField(field) => walk(&field.value, visit),
+        EntryExpr::StructField(field) => visit(&field.value),
         EntryExpr::MapEntry(entry) => {
-            walk(&entry.key, visit);
-            walk(&entry.value, visit);
+            visit(&entry.key);
+            visit(&entry.value);
         }
     }
 }

@@ -328,6 +328,32 @@ fn no_rule_runs_away() {
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn an_expression_is_not_nested_without_end() {
+    /// The stack of a worker thread.
+    const STACK_BYTES: usize = 2 << 20;
+    let check = |rule: String, want: &str| {
+        let mut schema = schema(json!({"rule": rule}));
+        for _ in 0..50 {
+            schema = json!({"type": "object", "properties": {"spec": schema}});
+        }
+        let compiled = Rules::compile(&schema);
+        let problem = compiled.err().map_or(String::new(), |problems| problems.concat());
+        assert!(problem.ends_with(want) && problem.is_empty() == want.is_empty(), "{problem}");
+    };
+    let test = move || {
+        let sum = |terms: usize| format!("{} == 1", vec!["self.a"; terms].join(" + "));
+        let any = |terms: usize| vec!["self.s == 'x'"; terms].join(" || ");
+        check(sum(190), "");
+        check(any(190), "");
+        check(sum(300), "the expression is nested more than 200 deep");
+        check(sum(3_000), "the expression is nested more than 200 deep");
+        holds(&format!("self.a == {}", vec!["1"; 190].join(" * ")));
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(test);
+    thread.unwrap().join().unwrap();
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
