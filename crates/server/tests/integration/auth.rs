@@ -91,6 +91,8 @@ async fn credentials() {
 #[tokio::test]
 async fn who_is_not_known_gets_one_answer_of_an_http2_connection() {
     let served = Served::start_with(server(), |_| {}).await;
+    // Until the roles are there nobody can tell who may.
+    soon(async { while served.send("GET /readyz", "").await.code != 200 {} }).await;
     let right = format!("Bearer {}", served.token());
     for (credential, code, ends) in
         [("", 403, true), ("Bearer wrong", 401, true), (right.as_str(), 200, false)]
