@@ -5,6 +5,7 @@
 //! tell an object of ours from one of a Go server, and a Go server reads what we have stored.
 
 use crate::json::GoFormatter;
+use crate::managed::Record;
 use crate::object::Served;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
@@ -33,6 +34,27 @@ impl Encoded {
         &self.bytes[self.meta_start as usize..self.meta_end as usize]
     }
 
+    /// Puts managed fields into an object that was written without.
+    ///
+    /// # Errors
+    /// Where the object is then too large to be counted in 32 bits.
+    pub fn with_record(self, record: &Record) -> Result<Self, Error> {
+        if record.is_empty() {
+            return Ok(self);
+        }
+        let end = self.meta_end as usize - 1;
+        let (before, after) = self.bytes.split_at(end);
+        let mut out = Vec::with_capacity(self.bytes.len() + record.text().len() + 20);
+        out.extend_from_slice(before);
+        out.extend_from_slice(if before.ends_with(b"{") { b"" } else { b"," });
+        out.extend_from_slice(MANAGED_FIELDS_KEY);
+        out.extend_from_slice(record.text());
+        let meta_end = offset(&out)? + 1;
+        out.extend_from_slice(after);
+        offset(&out)?;
+        Ok(Self { bytes: out.into(), meta_end, ..self })
+    }
+
     /// The object without `kind` and `apiVersion`, and without its opening brace: an item of a
     /// list is `{` and this.
     #[must_use]
@@ -42,6 +64,8 @@ impl Encoded {
 }
 
 const META_KEY: &[u8] = br#""metadata":"#;
+/// What comes before the text of managed fields, which are the last of the metadata.
+pub const MANAGED_FIELDS_KEY: &[u8] = br#""managedFields":"#;
 
 /// Why an object could not be written.
 pub type Error = serde_json::Error;
@@ -69,6 +93,15 @@ pub fn encode<T: Served>(
 pub fn encode_bare<T: Served>(object: &T, kind: &str, api_version: &str) -> Result<Encoded, Error> {
     let meta = Meta { managed_fields: Vec::new(), ..Meta::of(object.meta(), None) };
     write(object, kind, api_version, &meta)
+}
+
+/// Writes managed fields as [`encode`] writes them.
+pub(crate) fn managed_fields(entries: &[ManagedFieldsEntry]) -> Vec<u8> {
+    let entries: Vec<Managed<'_>> = entries.iter().map(Managed::of).collect();
+    let mut out = Vec::new();
+    // Texts, times and JSON can be written as JSON.
+    let _ = write_json(&mut out, &entries);
+    out
 }
 
 fn write<T: Served>(

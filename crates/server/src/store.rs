@@ -7,6 +7,8 @@ use crate::at_rest::{AtRest, Sealed};
 use crate::cache::{self, Broken, Cache, Corrupt, Entry, Key, Operation, Page, Query, Unreadable};
 use crate::options::{Options, StorageMediaType};
 use crate::storages::{Opened, Override};
+use pintle_meta::encode::Encoded;
+use pintle_meta::managed::Record;
 use pintle_meta::options::ReadAt;
 use pintle_meta::status::{Cause, Details};
 use pintle_meta::{GroupResource, KindInfo, Object, Reason, Status};
@@ -245,15 +247,10 @@ impl Store {
         Err(status)
     }
 
-    /// Stores a new object; `Ok(None)` where the key is taken.
-    pub(crate) async fn create(
-        &self,
-        key: &str,
-        object: &dyn Object,
-    ) -> Result<Option<Arc<Entry>>, Status> {
-        let draft = self.draft(key, object, 0)?;
+    /// Stores the draft of a new object; `Ok(None)` where the key is taken.
+    pub(crate) async fn create(&self, draft: Entry) -> Result<Option<Arc<Entry>>, Status> {
         let value = draft.to_stored(&self.kind, self.media);
-        let path = self.path(key);
+        let path = self.path(&draft.key);
         self.cache.expect(&path, &draft, &value);
         let asking = self.storage.create(&path, value.clone());
         match self.ask(Operation::Create, asking).await {
@@ -303,6 +300,28 @@ impl Store {
         revision: Revision,
     ) -> Result<Entry, Status> {
         Entry::of(&self.kind, key.into(), object, revision).map_err(corrupt)
+    }
+
+    /// An object as [`draft`](Self::draft) makes it, in its hub's form without managed fields, and who
+    /// owns its fields.
+    pub(crate) fn draft_of(
+        &self,
+        key: &str,
+        (object, bare, record): (&dyn Object, Encoded, &Record),
+        revision: Revision,
+    ) -> Result<Entry, Status> {
+        let encoded = bare.with_record(record).map_err(|e| Status::internal(&e))?;
+        Ok(Entry::encoded(&self.kind, key.into(), object, encoded, revision))
+    }
+
+    /// The form in which an object is stored, without managed fields.
+    pub(crate) fn bare(&self, object: &dyn Object) -> Result<Encoded, Status> {
+        (self.kind.hub().encode_bare)(object).map_err(|e| Status::internal(&e))
+    }
+
+    /// The object of an entry without its managed fields, decoded for a write.
+    pub(crate) fn decode_bare(&self, entry: &Entry) -> Result<Box<dyn Object>, Status> {
+        entry.bare_object(&self.kind).map_err(corrupt)
     }
 
     /// The object of an entry, decoded for a write.

@@ -2,9 +2,11 @@
 
 use super::{thing, two};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use pintle_meta::json;
-use pintle_meta::managed::{self, ApplyError, FieldSet, Managed, Manager, Operation, TypeSchema};
+use pintle_meta::managed::{
+    self, ApplyError, FieldSet, Live, Manager, Operation, Record, Sent, TypeSchema,
+};
 use serde_json::Value;
 
 /// A set of fields as managed fields carry it: what is read is written so that it reads the same.
@@ -15,6 +17,12 @@ pub(super) fn fields_v1(data: &[u8]) -> bool {
     let written = set.to_fields_v1();
     let again = FieldSet::from_fields_v1(&written).expect("what is written can be read");
     assert_eq!(again, set, "{written}");
+    let entry = |fields| ManagedFieldsEntry {
+        fields_v1: Some(FieldsV1(fields)),
+        ..ManagedFieldsEntry::default()
+    };
+    let record = Record::from(&[entry(written.clone())][..]);
+    assert_eq!(record.entries(), [entry(written)], "a record says what its entries say");
     assert!(set.difference(&set).is_empty());
     assert_eq!(set.union(&set), set);
     assert_eq!(set.intersection(&set), set);
@@ -40,32 +48,30 @@ pub(super) fn schema(data: &[u8]) -> bool {
 pub(super) fn apply(data: &[u8]) -> bool {
     let (config, live) = two(data);
     let Some(config) = value(config) else { return false };
-    let live = value(live).map(Owned::of);
-    let one = |live: Option<Managed<'_>>, force| {
+    let live = value(live).map(|live| Owned::of(live).recorded());
+    let one = |live: Option<&(Value, Record)>, force| {
         let by = manager(Operation::Apply);
-        let applied = managed::apply(&thing::Versions, live, &config, &by, force, now())?;
-        let was = live.and_then(|live| live.managed_fields.map(<[_]>::to_vec));
+        let stored = live.map(|(object, record)| Live { object, record });
+        let applied = managed::apply(&thing::Versions, stored, &config, &by, force, now())?;
         let changed = applied.changed();
-        let object = applied.object.or_else(|| live.map(|live| live.object.clone()));
-        let owned = Owned {
-            object: object.expect("what is new is told"),
-            fields: applied.managed_fields.or(was),
-        };
-        Ok::<_, ApplyError>((owned, changed))
+        let (was, record) = live.cloned().unzip();
+        let object = applied.object.or(was).expect("what is new is told");
+        let record = applied.managed_fields.or(record).unwrap_or_default();
+        assert_eq!(Record::from(&*record.entries()), record, "what is written is read");
+        Ok::<_, ApplyError>(((object, record), changed))
     };
-    let applied = match one(live.as_ref().map(Owned::managed), false) {
+    let applied = match one(live.as_ref(), false) {
         Err(ApplyError::Conflicts(conflicts)) => {
             assert!(!conflicts.as_slice().is_empty());
             let _ = conflicts.causes();
-            one(live.as_ref().map(Owned::managed), true)
+            one(live.as_ref(), true)
         }
         other => other,
     };
     match applied {
         Ok((applied, _)) => {
-            let (_, changed) =
-                one(Some(applied.managed()), false).expect("what was applied applies again");
-            assert!(!changed, "the second time changes nothing: {}", applied.object);
+            let (_, changed) = one(Some(&applied), false).expect("what was applied applies again");
+            assert!(!changed, "the second time changes nothing: {}", applied.0);
             true
         }
         Err(error) => {
@@ -79,13 +85,14 @@ pub(super) fn apply(data: &[u8]) -> bool {
 pub(super) fn update(data: &[u8]) -> bool {
     let (new, live) = two(data);
     let Some(new) = value(new) else { return false };
-    let (live, new) = (value(live).map(Owned::of), Owned::of(new));
+    let (live, new) = (value(live).map(|live| Owned::of(live).recorded()), Owned::of(new));
     let by = manager(Operation::Update);
-    let live = live.as_ref().map(Owned::managed);
-    managed::update(&thing::Versions, live, new.managed(), &by, now()).is_ok()
+    let live = live.as_ref().map(|(object, record)| Live { object, record });
+    let new = Sent { object: &new.object, managed_fields: new.fields.as_deref() };
+    managed::update(&thing::Versions, live, new, &by, now()).is_ok()
 }
 
-/// An object, and who owns its fields.
+/// An object, and the entries that it came with.
 struct Owned {
     object: Value,
     fields: Option<Vec<ManagedFieldsEntry>>,
@@ -99,8 +106,8 @@ impl Owned {
         Self { object, fields }
     }
 
-    fn managed(&self) -> Managed<'_> {
-        Managed { object: &self.object, managed_fields: self.fields.as_deref() }
+    fn recorded(self) -> (Value, Record) {
+        (self.object, Record::from(self.fields.as_deref().unwrap_or_default()))
     }
 }
 

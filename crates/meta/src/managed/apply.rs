@@ -3,18 +3,18 @@
 use super::compare::Comparison;
 use super::conflict::Conflicts;
 use super::element::same;
-use super::entries::{Entry, Manager, Operation, read, whole_seconds, write};
+use super::entries::{Entry, Manager, Operation, whole_seconds, write};
 use super::last_applied;
 use super::merge::{changes, merge};
 use super::prune::Prune;
+use super::record::Record;
 use super::set::FieldSet;
 use super::track::{Change, reconcile, schema};
-use super::update::{Error, Managed, record};
+use super::update::{Error, Live, record};
 use super::validate::validate;
 use super::versions::Versions;
 use crate::status::Status;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
@@ -29,7 +29,7 @@ pub struct Applied {
     /// it is as before. Kubernetes then keeps the stored one: no defaults are set in it.
     pub object: Option<Value>,
     /// The entries for `metadata.managedFields`; `None` where they are those of before.
-    pub managed_fields: Option<Vec<ManagedFieldsEntry>>,
+    pub managed_fields: Option<Record>,
 }
 
 impl Applied {
@@ -94,7 +94,7 @@ impl From<ApplyError> for Status {
 /// See [`ApplyError`].
 pub fn apply(
     versions: &dyn Versions,
-    live: Option<Managed<'_>>,
+    live: Option<Live<'_>>,
     config: &Value,
     manager: &Manager,
     force: bool,
@@ -104,7 +104,8 @@ pub fn apply(
     let nothing = Value::Object(Map::new());
     let empty = versions.empty(&manager.api_version).unwrap_or(&nothing);
     let is_new = live.is_none();
-    let (live, recorded) = live.map_or((empty, &[][..]), |live| (live.object, live.entries()));
+    let nobody = Record::default();
+    let (live, recorded) = live.map_or((empty, &nobody), |live| (live.object, live.record));
     check_request(live, config, &manager)?;
     // What is no list of entries counts as none, until all else is well.
     let list = config["metadata"]["managedFields"].as_array();
@@ -112,7 +113,7 @@ pub fn apply(
     let without = list.map(|_| without_managed_fields(config));
     let config = without.as_ref().unwrap_or(config);
     let mut entries =
-        read(recorded).map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
+        recorded.read().map_err(|e| Error::new(format!("failed to decode managed fields: {e}")))?;
     if entries.is_empty() {
         let first = Manager {
             name: BEFORE_FIRST_APPLY.to_owned(),
@@ -131,10 +132,7 @@ pub fn apply(
     if unreadable {
         return Err(not_nil());
     }
-    let managed_fields = match write(done.entries, recorded) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(entries) => Some(entries),
-    };
+    let managed_fields = Some(write(done.entries)).filter(|record| record != recorded);
     let object = (is_new || done.changed).then(|| done.object.into_owned());
     Ok(Applied { object, managed_fields })
 }

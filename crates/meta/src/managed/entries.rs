@@ -1,10 +1,11 @@
 //! The entries of `metadata.managedFields`, read and written.
 
 use super::MAX_UPDATE_MANAGERS;
+use super::record::Record;
 use super::set::FieldSet;
+use crate::json;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
-use std::borrow::Cow;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 
@@ -82,38 +83,73 @@ impl Entry {
         self.time.map_or(0, Timestamp::as_second)
     }
 
-    fn is_written_as(&self, was: &ManagedFieldsEntry) -> bool {
-        manager_of(was).is_ok_and(|manager| manager == self.manager)
-            && was.time.as_ref().map(|time| time.0) == self.time
-            && was.fields_v1.as_ref().is_some_and(|fields| self.set.is_written_as(&fields.0))
-    }
-
-    fn write_over(self, was: &[ManagedFieldsEntry]) -> ManagedFieldsEntry {
-        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
-        let mut known = was.iter().filter_map(|entry| entry.fields_v1.as_ref());
-        let known = known.find(|fields| self.set.is_written_as(&fields.0)).cloned();
-        let fields = known.unwrap_or_else(|| FieldsV1(self.set.to_fields_v1()));
-        let Manager { name, operation, api_version, subresource } = self.manager;
+    /// Writes the entry as [`encode`](crate::encode::encode) writes it.
+    fn write(&self, out: &mut Vec<u8>) {
+        let Manager { name, operation, api_version, subresource } = &self.manager;
         let operation = match operation {
             Operation::Apply => "Apply",
             Operation::Update => "Update",
         };
-        ManagedFieldsEntry {
-            manager: filled(name),
-            operation: Some(operation.to_owned()),
-            api_version: filled(api_version),
-            subresource: filled(subresource),
-            time: self.time.map(Time),
-            fields_type: Some(FIELDS_V1.to_owned()),
-            fields_v1: Some(fields),
+        out.push(b'{');
+        push_text("manager", name, out);
+        push_text("operation", operation, out);
+        push_text("apiVersion", api_version, out);
+        if let Some(time) = self.time {
+            push_text("time", &time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), out);
         }
+        push_text("fieldsType", FIELDS_V1, out);
+        out.extend_from_slice(br#","fieldsV1":"#);
+        self.set.write(false, out);
+        push_text("subresource", subresource, out);
+        out.push(b'}');
     }
 }
 
-/// The entries that an object carries. Of two for one manager the last one counts, as in Go.
+/// Writes a field of an entry, unless it is empty.
+fn push_text(name: &str, value: &str, out: &mut Vec<u8>) {
+    if value.is_empty() {
+        return;
+    }
+    if !out.ends_with(b"{") {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(br#"":"#);
+    // Text can be written as JSON.
+    let _ = json::write(out, value);
+}
+
+/// The entries that an object carries.
 pub(super) fn read(list: &[ManagedFieldsEntry]) -> Result<Vec<Entry>, String> {
-    let read = list.iter().enumerate().map(|(i, entry)| read_entry(i, entry));
-    let entries = read.collect::<Result<Vec<_>, _>>()?;
+    let read = list.iter().enumerate().map(|(i, entry)| {
+        let fields = entry.fields_v1.as_ref().map(|fields| FieldSet::from_fields_v1(&fields.0));
+        entry_of(i, entry, fields)
+    });
+    read.collect::<Result<_, _>>().map(each_once)
+}
+
+/// An entry with its fields, if there are any.
+pub(super) fn entry_of(
+    i: usize,
+    entry: &ManagedFieldsEntry,
+    fields: Option<Result<FieldSet, String>>,
+) -> Result<Entry, String> {
+    let manager = manager_of(entry)?;
+    match entry.fields_type.as_deref() {
+        Some(FIELDS_V1) => {}
+        None | Some("") => return Err(format!("missing fieldsType in managed fields entry {i}")),
+        Some(other) => {
+            return Err(format!("invalid fieldsType {other:?} in managed fields entry {i}"));
+        }
+    }
+    let set = fields.unwrap_or_else(|| Ok(FieldSet::new()));
+    let set = set.map_err(|e| format!("error decoding set: {e}"))?;
+    Ok(Entry { manager, set, time: entry.time.as_ref().map(|time| time.0) })
+}
+
+/// Of two for one manager the last one counts, as in Go.
+pub(super) fn each_once(entries: Vec<Entry>) -> Vec<Entry> {
     let (mut places, mut last) = (HashMap::with_capacity(entries.len()), Vec::new());
     for (i, entry) in entries.iter().enumerate() {
         match places.entry(entry.manager.identity()) {
@@ -125,27 +161,10 @@ pub(super) fn read(list: &[ManagedFieldsEntry]) -> Result<Vec<Entry>, String> {
         }
     }
     if last.len() == entries.len() {
-        return Ok(entries);
+        return entries;
     }
     let mut entries: Vec<_> = entries.into_iter().map(Some).collect();
-    Ok(last.into_iter().filter_map(|i| entries[i].take()).collect())
-}
-
-fn read_entry(i: usize, entry: &ManagedFieldsEntry) -> Result<Entry, String> {
-    let manager = manager_of(entry)?;
-    match entry.fields_type.as_deref() {
-        Some(FIELDS_V1) => {}
-        None | Some("") => return Err(format!("missing fieldsType in managed fields entry {i}")),
-        Some(other) => {
-            return Err(format!("invalid fieldsType {other:?} in managed fields entry {i}"));
-        }
-    }
-    let set = match &entry.fields_v1 {
-        Some(fields) => FieldSet::from_fields_v1(&fields.0),
-        None => Ok(FieldSet::new()),
-    };
-    let set = set.map_err(|e| format!("error decoding set: {e}"))?;
-    Ok(Entry { manager, set, time: entry.time.as_ref().map(|time| time.0) })
+    last.into_iter().filter_map(|i| entries[i].take()).collect()
 }
 
 fn manager_of(entry: &ManagedFieldsEntry) -> Result<Manager, String> {
@@ -167,11 +186,11 @@ fn manager_of(entry: &ManagedFieldsEntry) -> Result<Manager, String> {
 ///
 /// On a subresource the client's are ignored. What cannot be read counts as not there.
 pub(super) fn in_force(
-    live: &[ManagedFieldsEntry],
+    live: &Record,
     new: Option<&[ManagedFieldsEntry]>,
     subresource: &str,
 ) -> Vec<Entry> {
-    let of_live = || read(live).unwrap_or_default();
+    let of_live = || live.read().unwrap_or_default();
     match new {
         Some(list) if subresource.is_empty() => match read(list) {
             _ if is_reset(list) => Vec::new(),
@@ -201,20 +220,23 @@ fn is_reset(list: &[ManagedFieldsEntry]) -> bool {
 
 /// The entries as metadata carry them, in Go's order: those of apply first, then by time in
 /// seconds, then by manager, version and subresource.
-///
-/// `was` is what they replace. What it says already is not written anew: it may be long.
-pub(super) fn write(
-    mut entries: Vec<Entry>,
-    was: &[ManagedFieldsEntry],
-) -> Cow<'_, [ManagedFieldsEntry]> {
+pub(super) fn write(mut entries: Vec<Entry>) -> Record {
+    if entries.is_empty() {
+        return Record::default();
+    }
     entries.sort_by(|a, b| {
         let key = |e: &Entry| (e.manager.operation, e.seconds());
         key(a).cmp(&key(b)).then_with(|| a.manager.name_key().cmp(&b.manager.name_key()))
     });
-    if entries.len() == was.len() && entries.iter().zip(was).all(|(e, was)| e.is_written_as(was)) {
-        return Cow::Borrowed(was);
+    let mut text = vec![b'['];
+    for entry in &entries {
+        if text.len() > 1 {
+            text.push(b',');
+        }
+        entry.write(&mut text);
     }
-    entries.into_iter().map(|entry| entry.write_over(was)).collect()
+    text.push(b']');
+    Record::from_text(text.into())
 }
 
 /// A time as metadata carry it, in whole seconds.
@@ -261,10 +283,7 @@ pub(super) fn cap(entries: &mut Vec<Entry>) {
 }
 
 /// Whether two lists of entries say the same but for their times.
-///
-/// A write that changes nothing else is no write: the server keeps the stored object.
-#[must_use]
-pub fn differ_only_in_time(a: &[ManagedFieldsEntry], b: &[ManagedFieldsEntry]) -> bool {
+pub(super) fn differ_only_in_time(a: &[ManagedFieldsEntry], b: &[ManagedFieldsEntry]) -> bool {
     let same = |a: &ManagedFieldsEntry, b: &ManagedFieldsEntry| {
         (&a.manager, &a.operation, &a.api_version, &a.subresource, &a.fields_v1)
             == (&b.manager, &b.operation, &b.api_version, &b.subresource, &b.fields_v1)

@@ -6,7 +6,10 @@
 use super::MAX_DEPTH;
 use super::element::PathElement;
 use super::set::{Entry, FieldSet};
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use std::fmt;
 
 impl FieldSet {
     /// Reads a set. Keys of an unknown kind are skipped, as Go skips them.
@@ -28,32 +31,53 @@ impl FieldSet {
         Value::Object(fields.collect())
     }
 
-    /// Whether a tree is what this set is written as.
-    pub(super) fn is_written_as(&self, fields: &Value) -> bool {
-        self.is_tree(fields, false, &mut String::new())
-    }
-
+    /// Writes a set as the text that [`to_fields_v1`](Self::to_fields_v1) has.
+    ///
     /// `is_member` is whether the field that is the tree's root is in a set with others below it.
-    fn is_tree(&self, fields: &Value, is_member: bool, key: &mut String) -> bool {
-        let Value::Object(fields) = fields else { return false };
-        if fields.len() != self.entries.len() + usize::from(is_member)
-            || (is_member && fields.get(".") != Some(&Value::Object(Map::new())))
-        {
-            return false;
+    pub(super) fn write(&self, is_member: bool, out: &mut Vec<u8>) {
+        out.push(b'{');
+        if is_member {
+            out.extend_from_slice(br#"".":{}"#);
         }
-        // The order of both is nearly the same, so what comes next there is looked at first.
-        let mut in_order = fields.iter().filter(|(key, _)| *key != ".");
-        self.entries.iter().all(|entry| {
-            key.clear();
-            entry.element.encode_into(key);
-            let below = match in_order.next() {
-                Some((next, below)) if next == key => Some(below),
-                _ => fields.get(&**key),
-            };
-            let is_member = entry.member && !entry.children.is_empty();
-            below.is_some_and(|below| entry.children.is_tree(below, is_member, key))
-        })
+        let mut is_first = !is_member;
+        let mut write = |key: &str, entry: &Entry| {
+            out.extend_from_slice(if is_first { b"" } else { b"," });
+            is_first = false;
+            push_key(key, out);
+            out.push(b':');
+            entry.children.write(entry.member && !entry.children.is_empty(), out);
+        };
+        if self.entries.iter().all(|entry| matches!(entry.element, PathElement::Field(_))) {
+            let mut key = String::new();
+            for entry in &self.entries {
+                key.clear();
+                entry.element.encode_into(&mut key);
+                write(&key, entry);
+            }
+        } else {
+            let mut keyed: Vec<_> = self.entries.iter().map(|e| (e.element.encode(), e)).collect();
+            keyed.sort_by(|a, b| a.0.cmp(&b.0));
+            keyed.iter().for_each(|(key, entry)| write(key, entry));
+        }
+        out.push(b'}');
     }
+}
+
+/// Writes a key as JSON; nearly all of them need no escapes but those of quotes.
+fn push_key(key: &str, out: &mut Vec<u8>) {
+    if !key.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'&')) {
+        // Text can be written as JSON.
+        let _ = crate::json::write(out, key);
+        return;
+    }
+    out.push(b'"');
+    for byte in key.bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
 }
 
 impl Entry {
@@ -78,25 +102,133 @@ fn read(fields: &Value, depth: usize) -> Result<(FieldSet, bool), String> {
         Value::Null => return Ok((FieldSet::new(), true)),
         other => return Err(format!("expected an object, got {other}")),
     };
-    let mut set = FieldSet { entries: Vec::with_capacity(fields.len()) };
-    let mut is_member = false;
-    let mut sorted = true;
+    let mut level = Level::default();
     for (key, below) in fields {
-        if key == "." {
-            is_member = true;
-            continue;
+        match Key::of(key)? {
+            Key::Itself => level.is_member = true,
+            Key::Unknown => {}
+            Key::Below(element) => level.add(element, read(below, depth + 1)?),
         }
-        let Some(element) = PathElement::decode(key)? else { continue };
-        let (children, member) = read(below, depth + 1)?;
-        sorted &= set.entries.last().is_none_or(|last| last.element < element);
-        set.push(element, member, children);
     }
-    if !sorted {
-        set.entries.sort_by(|a, b| a.element.cmp(&b.element));
-        merge_equal(&mut set.entries);
+    Ok(level.done())
+}
+
+/// What a key says.
+enum Key {
+    /// The field itself is a member.
+    Itself,
+    Below(PathElement),
+    /// What later versions may know.
+    Unknown,
+}
+
+impl Key {
+    fn of(text: &str) -> Result<Self, String> {
+        match text {
+            "." => Ok(Self::Itself),
+            _ => Ok(PathElement::decode(text)?.map_or(Self::Unknown, Self::Below)),
+        }
     }
-    is_member |= set.is_empty();
-    Ok((set, is_member))
+}
+
+/// One object of the tree, as far as it has been read.
+#[derive(Default)]
+struct Level {
+    set: FieldSet,
+    is_member: bool,
+    is_unsorted: bool,
+}
+
+impl Level {
+    fn add(&mut self, element: PathElement, (children, member): (FieldSet, bool)) {
+        self.is_unsorted |= self.set.entries.last().is_some_and(|last| last.element >= element);
+        self.set.push(element, member, children);
+    }
+
+    fn done(mut self) -> (FieldSet, bool) {
+        let entries = &mut self.set.entries;
+        if self.is_unsorted {
+            entries.sort_by(|a, b| a.element.cmp(&b.element));
+            merge_equal(entries);
+        }
+        let is_member = self.is_member || self.set.is_empty();
+        (self.set, is_member)
+    }
+}
+
+/// A set as it is read from text, without a tree in between.
+pub(super) struct Fields(pub(super) FieldSet);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Node { depth: 0 }.deserialize(deserializer)?.0))
+    }
+}
+
+struct Node {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Node {
+    type Value = (FieldSet, bool);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node {
+    type Value = (FieldSet, bool);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok((FieldSet::new(), true))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        if self.depth > MAX_DEPTH {
+            return Err(de::Error::custom(format!("fields are nested deeper than {MAX_DEPTH}")));
+        }
+        let mut level = Level::default();
+        while let Some(key) = map.next_key_seed(KeyOf)? {
+            match key {
+                Key::Itself => {
+                    map.next_value::<IgnoredAny>()?;
+                    level.is_member = true;
+                }
+                Key::Unknown => _ = map.next_value::<IgnoredAny>()?,
+                Key::Below(element) => {
+                    level.add(element, map.next_value_seed(Node { depth: self.depth + 1 })?);
+                }
+            }
+        }
+        Ok(level.done())
+    }
+}
+
+struct KeyOf;
+
+impl<'de> DeserializeSeed<'de> for KeyOf {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyOf {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key of fields")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
+        Key::of(text).map_err(E::custom)
+    }
 }
 
 /// Two spellings of one key, for example `v:1` and `v:1.0`, are one entry.

@@ -12,9 +12,8 @@
 //! clock.
 //!
 //! # Who reads and writes `metadata.managedFields`
-//! Objects come and go with their `metadata.managedFields` beside them ([`Managed`]), which are read
-//! here and nowhere else; the caller puts the resulting entries into the metadata of the resulting
-//! object. A client may set them too: with [`update`], entries in the
+//! Objects come and go with their `metadata.managedFields` beside them, those of stored ones as text
+//! ([`Record`]), which is read and written here and nowhere else. A client may set them too: with [`update`], entries in the
 //! new object replace those of the live one if they can be read; `[]` and `[{}]` start afresh; none
 //! at all leaves those of the live object in force. So a caller must hand an empty list on as one.
 
@@ -23,7 +22,6 @@ mod collect;
 mod compare;
 mod compile;
 mod conflict;
-mod document;
 mod element;
 mod entries;
 mod fields_v1;
@@ -34,6 +32,7 @@ mod object_meta;
 mod problem;
 mod prune;
 mod reconcile;
+mod record;
 mod remove;
 mod schema;
 mod set;
@@ -48,12 +47,12 @@ mod tests;
 pub use apply::{Applied, ApplyError, apply};
 pub use compare::Comparison;
 pub use conflict::{Conflict, Conflicts};
-pub use document::document;
 pub use element::PathElement;
-pub use entries::{Manager, Operation, differ_only_in_time};
+pub use entries::{Manager, Operation};
+pub use record::Record;
 pub use schema::{ListType, Type, TypeSchema};
 pub use set::FieldSet;
-pub use update::{Error, Managed, update};
+pub use update::{Error, Live, Sent, update};
 pub use versions::Versions;
 
 /// How deep an object, a schema or a tree of fields may be nested.

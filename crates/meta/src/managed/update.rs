@@ -1,6 +1,7 @@
 //! Ordinary writes: create, update and every patch but apply.
 
 use super::entries::{Entry, Manager, Operation, cap, in_force, whole_seconds, write};
+use super::record::Record;
 use super::track::{Change, reconcile};
 use super::versions::Versions;
 use jiff::Timestamp;
@@ -26,20 +27,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An object, and apart from it who owns its fields: what is recorded may be the larger part of it.
+/// The stored object, and apart from it who owns its fields: what is recorded may be the larger part.
 #[derive(Clone, Copy, Debug)]
-pub struct Managed<'a> {
+pub struct Live<'a> {
     /// The object without `metadata.managedFields`.
     pub object: &'a Value,
-    /// Its `metadata.managedFields`; of an object that a client has sent, none is not the same as an
-    /// empty list.
-    pub managed_fields: Option<&'a [ManagedFieldsEntry]>,
+    /// Who owns its fields.
+    pub record: &'a Record,
 }
 
-impl<'a> Managed<'a> {
-    pub(super) fn entries(self) -> &'a [ManagedFieldsEntry] {
-        self.managed_fields.unwrap_or_default()
-    }
+/// An object as a client has sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The object without `metadata.managedFields`.
+    pub object: &'a Value,
+    /// Its `metadata.managedFields`; none is not the same as an empty list.
+    pub managed_fields: Option<&'a [ManagedFieldsEntry]>,
 }
 
 /// The entries of an object that is created or changed by an ordinary write.
@@ -55,15 +58,16 @@ impl<'a> Managed<'a> {
 /// any entries, and so should the caller.
 pub fn update(
     versions: &dyn Versions,
-    live: Option<Managed<'_>>,
-    new: Managed<'_>,
+    live: Option<Live<'_>>,
+    new: Sent<'_>,
     manager: &Manager,
     now: Timestamp,
-) -> Result<Vec<ManagedFieldsEntry>, Error> {
-    let recorded = live.map_or(&[][..], |live| live.entries());
+) -> Result<Record, Error> {
+    let nobody = Record::default();
+    let recorded = live.map_or(&nobody, |live| live.record);
     let mut entries = in_force(recorded, new.managed_fields, &manager.subresource);
     if entries.is_empty() && live.is_some_and(|live| has_uid(live.object)) {
-        return Ok(Vec::new());
+        return Ok(nobody);
     }
     let nothing = Value::Null;
     let old = live.map(|live| live.object).or_else(|| versions.empty(&manager.api_version));
@@ -71,7 +75,7 @@ pub fn update(
     let old = old.unwrap_or(&nothing);
     let change = Change { versions, old, new: new.object, manager: &manager };
     record(&change, &mut entries, now)?;
-    Ok(write(entries, recorded).into_owned())
+    Ok(write(entries))
 }
 
 /// A stored object has a UID; what is compared with for a create has none.

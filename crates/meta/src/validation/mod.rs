@@ -24,6 +24,7 @@ pub use object_meta::ANNOTATIONS_MAX_BYTES;
 pub use object_meta::SUBRESOURCE_NAME_MAX_BYTES;
 pub use object_meta::validate_annotations;
 pub use object_meta::validate_labels;
+pub use object_meta::validate_managed_fields;
 pub use object_meta::validate_object_meta;
 pub use object_meta::validate_object_meta_update;
 pub use options::FIELD_MANAGER_MAX_BYTES;

@@ -159,8 +159,13 @@ fn validate_maps_and_lists(meta: &ObjectMeta, finalizers: &[String], errors: &mu
     }
     validate_owners(meta.owner_references.as_deref().unwrap_or_default(), errors);
     validate_finalizers(finalizers, errors);
-    for (i, entry) in meta.managed_fields.iter().flatten().enumerate() {
-        validate_managed_fields(entry, &format!("metadata.managedFields[{i}]"), errors);
+    validate_managed_fields(meta.managed_fields.as_deref().unwrap_or_default(), errors);
+}
+
+/// Checks the entries of `metadata.managedFields`, but for the fields in them.
+pub fn validate_managed_fields(entries: &[ManagedFieldsEntry], errors: &mut FieldErrors) {
+    for (i, entry) in entries.iter().enumerate() {
+        validate_entry(entry, &format!("metadata.managedFields[{i}]"), errors);
     }
 }
 
@@ -239,7 +244,7 @@ fn validate_no_new_finalizers(new: &ObjectMeta, old: &ObjectMeta, errors: &mut F
     }
 }
 
-fn validate_managed_fields(entry: &ManagedFieldsEntry, field: &str, errors: &mut FieldErrors) {
+fn validate_entry(entry: &ManagedFieldsEntry, field: &str, errors: &mut FieldErrors) {
     let operation = text(entry.operation.as_ref());
     match operation {
         "Apply" | "Update" => {}

@@ -70,7 +70,7 @@ impl Bootstrap {
                 let meta: &mut ObjectMeta = wanted.meta_mut();
                 meta.uid = Some(names::uid());
                 meta.creation_timestamp = Some(Time(names::whole_second(self.clock.now())));
-                match store.create(key, &wanted).await? {
+                match store.create(store.draft(key, &wanted, 0)?).await? {
                     Some(_) => return Ok(()),
                     None => continue,
                 }

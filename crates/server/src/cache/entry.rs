@@ -11,9 +11,12 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use jiff::Timestamp;
 use pintle_meta::columns::Row;
+use pintle_meta::encode::Encoded;
+use pintle_meta::managed::Record;
 use pintle_meta::protobuf::{envelope, known};
-use pintle_meta::{KindInfo, Object, cbor, managed, yaml};
+use pintle_meta::{KindInfo, Object, cbor, yaml};
 use pintle_storage::Revision;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -158,6 +161,18 @@ impl Entry {
         Ok(Self::with(key, encode(kind, 0, object)?, fields, revision, false))
     }
 
+    /// The entry of an object in the form that is to be stored.
+    pub(crate) fn encoded(
+        kind: &KindInfo,
+        key: Key,
+        object: &dyn Object,
+        encoded: Encoded,
+        revision: Revision,
+    ) -> Self {
+        let fields = Fields::of(kind, object).map(Arc::new);
+        Self::with(key, Json::new(encoded), fields, revision, false)
+    }
+
     /// The bytes to store: the hub version without a resource version, as the Go library stores it.
     /// What has no form in protocol buffers is stored as JSON.
     pub(crate) fn to_stored(&self, kind: &KindInfo, media: StorageMediaType) -> Bytes {
@@ -222,9 +237,28 @@ impl Entry {
 
     /// The object, decoded anew: for a write, not for a read.
     pub(crate) fn object(&self, kind: &KindInfo) -> Result<Box<dyn Object>, Corrupt> {
-        let mut object = decode(kind, self.hub.bytes())?;
+        self.decoded(kind, self.hub.bytes())
+    }
+
+    /// The object without its managed fields, which are its [`record`](Self::record).
+    pub(crate) fn bare_object(&self, kind: &KindInfo) -> Result<Box<dyn Object>, Corrupt> {
+        self.decoded(kind, &self.hub.bare())
+    }
+
+    fn decoded(&self, kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, Corrupt> {
+        let mut object = decode(kind, bytes)?;
         object.meta_mut().resource_version = Some(self.revision.to_string());
         Ok(object)
+    }
+
+    /// Who owns the object's fields.
+    pub(crate) fn record(&self) -> Record {
+        self.hub.record()
+    }
+
+    /// The bytes without managed fields.
+    pub(crate) fn bare(&self) -> Cow<'_, [u8]> {
+        self.hub.bare()
     }
 
     /// The object in a version, as JSON to be written with this entry's revision; `None` where it
@@ -248,7 +282,8 @@ impl Entry {
 
     /// The object in a version as a JSON value, without its managed fields.
     pub(crate) fn document(&self, kind: &KindInfo, version: usize) -> Option<serde_json::Value> {
-        let mut document = managed::document(self.json(kind, version)?.bytes()).ok()?;
+        let bare = self.json(kind, version)?.bare();
+        let mut document: serde_json::Value = serde_json::from_slice(&bare).ok()?;
         if self.revision > 0 {
             document["metadata"]["resourceVersion"] = self.revision.to_string().into();
         }

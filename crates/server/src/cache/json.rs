@@ -6,8 +6,11 @@
 //! its number can share one copy.
 
 use bytes::Bytes;
-use pintle_meta::encode::Encoded;
+use pintle_meta::encode::{Encoded, MANAGED_FIELDS_KEY};
+use pintle_meta::managed::Record;
 use pintle_storage::Revision;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// JSON as [`pintle_meta::encode`] writes it without a resource version.
 #[derive(Clone, Debug)]
@@ -46,6 +49,30 @@ impl Json {
     /// The JSON without a resource version.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// Where the text of the managed fields stands, which are the last of the metadata.
+    ///
+    /// No text within the metadata looks like their key: its quotes are escaped.
+    fn record_at(&self) -> Option<Range<usize>> {
+        let (start, end) = (self.meta_start as usize, self.meta_end as usize);
+        let mut places = self.bytes[start..end].windows(MANAGED_FIELDS_KEY.len() + 1);
+        let list = |place: &[u8]| place.ends_with(b"[") && place.starts_with(MANAGED_FIELDS_KEY);
+        let key = start + places.position(list)?;
+        Some(key + MANAGED_FIELDS_KEY.len()..end - 1)
+    }
+
+    /// Who owns the fields of the object.
+    pub(super) fn record(&self) -> Record {
+        self.record_at().map(|at| Record::from_text(self.bytes.slice(at))).unwrap_or_default()
+    }
+
+    /// The JSON without managed fields.
+    pub(crate) fn bare(&self) -> Cow<'_, [u8]> {
+        let Some(at) = self.record_at() else { return Cow::Borrowed(&self.bytes) };
+        let before = &self.bytes[..at.start - MANAGED_FIELDS_KEY.len()];
+        let before = before.strip_suffix(b",").unwrap_or(before);
+        Cow::Owned([before, &self.bytes[at.end..]].concat())
     }
 
     /// Writes the whole object.
@@ -176,9 +203,11 @@ fn string(json: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+        FieldsV1, ManagedFieldsEntry, ObjectMeta, Time,
+    };
     use kube::CustomResource;
-    use pintle_meta::encode::encode;
+    use pintle_meta::encode::{encode, encode_bare};
     use proptest::prelude::*;
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
@@ -202,7 +231,15 @@ mod tests {
             prop::option::of(prop::collection::btree_map("[ab\"\\\\<é]{0,3}", ".{0,4}", 0..4));
         let annotations = prop::option::of(prop::collection::btree_map(".{0,6}", ".{0,6}", 0..3));
         let numbers = (prop::option::of(any::<i64>()), prop::option::of(0..4_000_000_000_i64));
-        (names, labels, annotations, numbers).prop_map(|(names, labels, annotations, numbers)| {
+        let owners = prop::collection::vec(".{1,3}|\"managedFields\":\\[", 0..3);
+        let all = (names, labels, annotations, numbers, owners);
+        all.prop_map(|(names, labels, annotations, numbers, owners)| {
+            let owner = |name: String| ManagedFieldsEntry {
+                fields_v1: Some(FieldsV1(serde_json::json!({ (format!("f:{name}")): {} }))),
+                manager: Some(name),
+                ..ManagedFieldsEntry::default()
+            };
+            let owners: Vec<_> = owners.into_iter().map(owner).collect();
             let (name, generate_name, namespace, uid) = names;
             let (generation, created) = numbers;
             let created = created.and_then(|at| jiff::Timestamp::from_second(at).ok()).map(Time);
@@ -216,6 +253,7 @@ mod tests {
                 generation,
                 creation_timestamp: created.clone(),
                 deletion_timestamp: created,
+                managed_fields: Some(owners).filter(|owners| !owners.is_empty()),
                 ..ObjectMeta::default()
             }
         })
@@ -248,6 +286,12 @@ mod tests {
                 let item = written(|out| json.write_item(revision, out));
                 prop_assert_eq!(&item.as_bytes()[1..], want.item());
             }
+            let bare = encode_bare(&thing, "Thing", "example.com/v1").unwrap();
+            prop_assert_eq!(&*json.bare(), &bare.bytes);
+            let entries = thing.metadata.managed_fields.clone().unwrap_or_default();
+            let record = json.record();
+            prop_assert_eq!(record.entries(), entries);
+            prop_assert_eq!(&bare.with_record(&record).unwrap(), &plain);
             let unescape = |text: &[u8]| -> String {
                 serde_json::from_slice(&[b"\"", text, b"\""].concat()).unwrap()
             };

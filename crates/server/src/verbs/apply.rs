@@ -3,7 +3,7 @@
 //! See [Server-Side Apply](https://kubernetes.io/docs/reference/using-api/server-side-apply/).
 
 use super::body::{self, Expected};
-use super::replace::{Update, replace};
+use super::replace::{Made, Update, replace};
 use super::{Context, fields, patch, update};
 use crate::cache::Entry;
 use crate::part::Part;
@@ -173,13 +173,13 @@ fn applied(
     config: &Configuration,
     options: &PatchOptions,
     shown: impl Fn(ApplyError) -> ApplyError,
-) -> Result<Box<dyn Object>, Status> {
+) -> Result<Made, Status> {
     let force = options.force.unwrap_or_default();
-    let made = fields::apply(cx, stored, &config.value, &options.field_manager, force)?;
+    let entry = stored.map(|(_, entry)| entry);
+    let made = fields::apply(cx, entry, &config.value, &options.field_manager, force)?;
     let made = made.map_err(shown)?;
     report(cx, config, options)?;
     let Applied { object, managed_fields: owners } = made;
-    let is_same = object.is_none();
     let mut object = match (stored, object) {
         (Some((old, entry)), None) => {
             let mut same = old.boxed_clone();
@@ -196,14 +196,7 @@ fn applied(
         return Err(Status::conflict(&cx.group_resource(), &cx.request.name, why));
     }
     update::check_place(cx, object.as_mut())?;
-    let meta = object.meta_mut();
-    match (owners, stored) {
-        (Some(owners), _) => meta.managed_fields = Some(owners).filter(|list| !list.is_empty()),
-        (None, Some((old, _))) if !is_same => {
-            meta.managed_fields.clone_from(&old.meta().managed_fields);
-        }
-        // Those of before are there already.
-        (None, _) => {}
-    }
-    Ok(object)
+    let of_before = || entry.map(Entry::record).unwrap_or_default();
+    let record = owners.unwrap_or_else(of_before);
+    Ok(Made { object, record: Some(record) })
 }

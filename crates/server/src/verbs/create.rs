@@ -8,8 +8,9 @@ use crate::names;
 use crate::reply::Reply;
 use crate::store::Store;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
+use pintle_meta::managed::Record;
 use pintle_meta::options::{CreateOptions, object_resource_version};
-use pintle_meta::validation::validate_object_meta;
+use pintle_meta::validation::{validate_managed_fields, validate_object_meta};
 use pintle_meta::{FieldErrors, KindInfo, Object, Status};
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -27,15 +28,15 @@ pub(super) async fn create(cx: &Context, store: &Store) -> Result<Reply, Status>
     own_namespace(cx, object.meta_mut())?;
     own_owners(cx, object.meta_mut());
     let manager = fields::manager(cx, &options.field_manager);
-    fields::track(cx, None, object.as_mut(), &manager)?;
-    finish(cx, store, object, options.dry_run).await
+    let record = fields::track(cx, None, object.as_mut(), &manager)?;
+    finish(cx, store, (object, record), options.dry_run).await
 }
 
 /// Admits, prepares, validates and stores a new object.
 pub(super) async fn finish(
     cx: &Context,
     store: &Store,
-    mut object: Box<dyn Object>,
+    (mut object, mut record): (Box<dyn Object>, Record),
     dry_run: bool,
 ) -> Result<Reply, Status> {
     let given = object.name().to_owned();
@@ -57,22 +58,27 @@ pub(super) async fn finish(
         if let Some(base) = &base {
             object.meta_mut().name = Some(names::generate(base));
         }
-        validate(cx, object.as_ref())?;
+        validate(cx, object.as_ref(), &record)?;
         cx.check_may_create().await?;
         let name = object.name().to_owned();
         let attributes = cx.attributes(Operation::Create, &name, None);
         cx.plugins.validate(&attributes, Some(object.as_ref())).await?;
         take_version(object.meta_mut(), dry_run)?;
         let key = Store::key(object.namespace(), &name);
+        let draft = |record: &Record| {
+            let object = object.as_ref();
+            store.draft_of(&key, (object, store.bare(object)?, record), 0)
+        };
         let created = if dry_run {
             match store.get_stored(&key).await? {
                 Some(_) => None,
-                None => Some(Arc::new(store.draft(&key, object.as_ref(), 0)?)),
+                None => Some(Arc::new(draft(&record)?)),
             }
         } else {
-            match store.create(&key, object.as_ref()).await {
-                Err(failure) if fields::sheds(cx, object.as_mut(), &failure) => {
-                    store.create(&key, object.as_ref()).await?
+            match store.create(draft(&record)?).await {
+                Err(failure) if fields::sheds(cx, &record, &failure) => {
+                    record = Record::default();
+                    store.create(draft(&record)?).await?
                 }
                 result => result?,
             }
@@ -192,7 +198,7 @@ fn own_metadata(cx: &Context, meta: &mut ObjectMeta) {
 }
 
 /// What is wrong with the metadata is only asked of an object that the kind finds nothing wrong with.
-fn validate(cx: &Context, object: &dyn Object) -> Result<(), Status> {
+fn validate(cx: &Context, object: &dyn Object, record: &Record) -> Result<(), Status> {
     let kind: &KindInfo = &cx.resource.kind;
     let mut errors = FieldErrors::new();
     let documents = Documents::of(cx, object, None)?;
@@ -200,6 +206,7 @@ fn validate(cx: &Context, object: &dyn Object) -> Result<(), Status> {
     (kind.hooks.validate)(object, &mut errors);
     if errors.is_empty() {
         validate_object_meta(object.meta(), kind.namespaced, kind.name_rule, &mut errors);
+        validate_managed_fields(&record.owners(), &mut errors);
     }
     if errors.is_empty() {
         return Ok(());

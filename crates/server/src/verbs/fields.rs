@@ -8,10 +8,11 @@ use crate::cache::Entry;
 use crate::names;
 use crate::part::{Action, BodyKind, Part};
 use crate::registry::Resource;
-use crate::store::Store;
 use crate::typing::Typing;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use pintle_meta::managed::{
-    self, Applied, ApplyError, FieldSet, Managed, Manager, Operation, TypeSchema, Versions,
+    self, Applied, ApplyError, FieldSet, Live, Manager, Operation, Record, Sent, TypeSchema,
+    Versions,
 };
 use pintle_meta::{Object, Reason, Status};
 use serde_json::Value;
@@ -21,62 +22,37 @@ pub(super) fn manager(cx: &Context, option: &str) -> String {
     if option.is_empty() { cx.manager.clone() } else { option.to_owned() }
 }
 
-/// Sets the managed fields of an object that is created, or that replaces a stored one.
+/// Who owns the fields of an object that is created, or that replaces a stored one. What the client
+/// has sent of that is taken out of the object.
 pub(super) fn track(
     cx: &Context,
-    old: Option<(&dyn Object, &Entry)>,
+    old: Option<&Entry>,
     new: &mut dyn Object,
     manager: &str,
-) -> Result<(), Status> {
+) -> Result<Record, Status> {
+    let sent = new.meta_mut().managed_fields.take();
     let written = (cx.version().encode_bare)(new).map_err(|e| Status::internal(&e))?;
     let written: Value =
         serde_json::from_slice(&written.bytes).map_err(|e| Status::internal(&e))?;
-    let document = old.map(|(_, entry)| document(cx, entry)).transpose()?;
-    let live = old.zip(document.as_ref()).map(|((old, _), document)| managed_by(old, document));
+    let stored = old.map(|entry| stored(cx, entry)).transpose()?;
     let versions = OfResource(&cx.resource);
     let now = names::whole_second(cx.request.time);
     let manager = named(cx, manager, Operation::Update);
-    let written = managed_by(new, &written);
-    let entries = match managed::update(&versions, live, written, &manager, now) {
-        Ok(entries) => Some(entries),
+    let written = Sent { object: &written, managed_fields: sent.as_deref() };
+    match managed::update(&versions, stored.as_ref().map(live), written, &manager, now) {
+        Ok(record) => Ok(record),
         Err(error) => {
             tracing::warn!(%error, "managed fields are dropped");
-            None
+            Ok(Record::default())
         }
-    };
-    new.meta_mut().managed_fields = entries.filter(|entries| !entries.is_empty());
-    Ok(())
+    }
 }
 
-/// Takes the managed fields out of an object that was too large for the storage: as in Kubernetes, it
-/// is better kept without them than not at all, but for who applies and would lose what is his.
-pub(super) fn sheds(cx: &Context, object: &mut dyn Object, failure: &Status) -> bool {
+/// Whether an object that was too large for the storage is to be stored without its managed fields: as
+/// in Kubernetes, it is better kept so than not at all, but for who applies and would lose what is his.
+pub(super) fn sheds(cx: &Context, record: &Record, failure: &Status) -> bool {
     let applies = cx.request.verb == "patch" && patch::is_apply(cx);
-    failure.is(Reason::RequestEntityTooLarge)
-        && !applies
-        && object.meta_mut().managed_fields.take().is_some()
-}
-
-/// Takes back new times of managed fields where they would be all that a write changes.
-pub(super) fn keep_times(
-    store: &Store,
-    key: &str,
-    new: &mut dyn Object,
-    old: &dyn Object,
-    entry: &Entry,
-) -> Result<(), Status> {
-    let (was, is) = (&old.meta().managed_fields, &new.meta().managed_fields);
-    let (Some(was), Some(is)) = (was, is) else { return Ok(()) };
-    let times_differ = || was.iter().zip(is).any(|(was, is)| was.time != is.time);
-    if !times_differ() || !managed::differ_only_in_time(was, is) {
-        return Ok(());
-    }
-    let mut same = new.boxed_clone();
-    same.meta_mut().managed_fields = Some(was.clone());
-    if store.draft(key, same.as_ref(), entry.revision)?.bytes() == entry.bytes() {
-        new.meta_mut().managed_fields = Some(was.clone());
-    }
-    Ok(())
+    failure.is(Reason::RequestEntityTooLarge) && !applies && !record.is_empty()
 }
 
 /// Sets the managed fields of the body of an action.
@@ -86,8 +62,10 @@ pub(super) fn track_body(
     body: &mut dyn Object,
     manager: &str,
 ) -> Result<(), Status> {
+    let sent = body.meta_mut().managed_fields.take();
     let encoded = (action.body.encode)(body, None).map_err(|e| Status::internal(&e))?;
-    let written = managed::document(&encoded.bytes).map_err(|e| Status::internal(&e))?;
+    let written: Value =
+        serde_json::from_slice(&encoded.bytes).map_err(|e| Status::internal(&e))?;
     let typing = action.typing.get_or_init(|| Typing::of_body(&action.body));
     let versions = OfBody { body: &action.body, typing };
     let now = names::whole_second(cx.request.time);
@@ -95,25 +73,25 @@ pub(super) fn track_body(
         api_version: action.body.api_version.clone(),
         ..named(cx, manager, Operation::Update)
     };
-    let written = managed_by(body, &written);
-    let entries = managed::update(&versions, None, written, &manager, now);
-    body.meta_mut().managed_fields = entries.ok().filter(|entries| !entries.is_empty());
+    let written = Sent { object: &written, managed_fields: sent.as_deref() };
+    let record = managed::update(&versions, None, written, &manager, now).unwrap_or_default();
+    body.meta_mut().managed_fields = entries(&record);
     Ok(())
 }
 
 /// Applies a configuration to the stored object, or to none, in the version of the request.
 pub(super) fn apply(
     cx: &Context,
-    stored: Option<(&dyn Object, &Entry)>,
+    entry: Option<&Entry>,
     config: &Value,
     manager: &str,
     force: bool,
 ) -> Result<Result<Applied, ApplyError>, Status> {
-    let document = stored.map(|(_, entry)| document(cx, entry)).transpose()?;
+    let stored = entry.map(|entry| stored(cx, entry)).transpose()?;
     let now = names::whole_second(cx.request.time);
     let manager = named(cx, manager, Operation::Apply);
     let versions = OfResource(&cx.resource);
-    let live = stored.zip(document.as_ref()).map(|((old, _), document)| managed_by(old, document));
+    let live = stored.as_ref().map(live);
     Ok(managed::apply(&versions, live, config, &manager, force, now))
 }
 
@@ -134,7 +112,7 @@ pub(super) fn apply_body(
         api_version: part.body.api_version.clone(),
         ..named(cx, manager, Operation::Apply)
     };
-    let live = Managed { object: live, managed_fields: None };
+    let live = Live { object: live, record: &Record::default() };
     let applied = managed::apply(&versions, Some(live), config, &manager, force, now)?;
     Ok(applied.object.unwrap_or_else(|| live.object.clone()))
 }
@@ -148,15 +126,20 @@ fn named(cx: &Context, name: &str, operation: Operation) -> Manager {
     }
 }
 
-/// An object with who owns its fields.
-fn managed_by<'a>(object: &'a dyn Object, document: &'a Value) -> Managed<'a> {
-    Managed { object: document, managed_fields: object.meta().managed_fields.as_deref() }
+/// The stored object in the version of the request, and who owns its fields.
+fn stored(cx: &Context, entry: &Entry) -> Result<(Value, Record), Status> {
+    let document = entry.document(&cx.resource.kind, cx.version);
+    let document = document.ok_or_else(|| Status::internal("the object has no such version"))?;
+    Ok((document, entry.record()))
 }
 
-/// The stored object in the version of the request, without its managed fields.
-fn document(cx: &Context, entry: &Entry) -> Result<Value, Status> {
-    let document = entry.document(&cx.resource.kind, cx.version);
-    document.ok_or_else(|| Status::internal("the object has no such version"))
+fn live((object, record): &(Value, Record)) -> Live<'_> {
+    Live { object, record }
+}
+
+/// The entries of a record, as an object has them that keeps them itself.
+pub(super) fn entries(record: &Record) -> Option<Vec<ManagedFieldsEntry>> {
+    Some(record.entries()).filter(|entries| !entries.is_empty())
 }
 
 /// The stored object in the version of the request.

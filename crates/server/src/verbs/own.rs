@@ -12,6 +12,7 @@ use crate::names;
 use crate::reply::{List, Reply};
 use crate::rest::AnyRest;
 use crate::store::Store;
+use pintle_meta::managed::Record;
 use pintle_meta::options::{CreateOptions, DeleteOptions, ListOptions};
 use pintle_meta::{KindInfo, Object, Reason, Status};
 use std::sync::Arc;
@@ -66,15 +67,15 @@ async fn create(cx: &Context, rest: &dyn AnyRest) -> Result<Reply, Status> {
     create::own_namespace(cx, object.meta_mut())?;
     create::own_owners(cx, object.meta_mut());
     let manager = fields::manager(cx, &options.field_manager);
-    fields::track(cx, None, object.as_mut(), &manager)?;
-    finish(cx, rest, object).await
+    let record = fields::track(cx, None, object.as_mut(), &manager)?;
+    finish(cx, rest, (object, record)).await
 }
 
 /// Admits a new object, and gives it to its author.
 async fn finish(
     cx: &Context,
     rest: &dyn AnyRest,
-    mut object: Box<dyn Object>,
+    (mut object, record): (Box<dyn Object>, Record),
 ) -> Result<Reply, Status> {
     let name = object.name().to_owned();
     let attributes = cx.attributes(Operation::Create, &name, None);
@@ -89,6 +90,7 @@ async fn finish(
     let name = object.name().to_owned();
     let attributes = cx.attributes(Operation::Create, &name, None);
     cx.plugins.validate(&attributes, Some(object.as_ref())).await?;
+    object.meta_mut().managed_fields = fields::entries(&record);
     let stored = rest.create(&cx.request, object).await?;
     one(cx, 201, stored.ok_or_else(|| unsupported(cx))?.as_ref())
 }
@@ -114,7 +116,7 @@ pub(super) async fn replace(
 }
 
 async fn attempt(cx: &Context, rest: &dyn AnyRest, update: &Update<'_>) -> Result<Reply, Status> {
-    let Some(old) = rest.get(&cx.request).await? else {
+    let Some(mut old) = rest.get(&cx.request).await? else {
         let allowed = update.creates || cx.resource.kind.allows_create_on_update;
         if !allowed || update.on.is_some() {
             return Err(cx.missing());
@@ -122,10 +124,13 @@ async fn attempt(cx: &Context, rest: &dyn AnyRest, update: &Update<'_>) -> Resul
         return finish(cx, rest, replace::created(cx, update)?).await;
     };
     let entry = entry(&cx.resource.kind, old.as_ref())?;
+    old.meta_mut().managed_fields = None;
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
-    let mut new = replace::changed(cx, update, &attributes, (old.as_ref(), &entry)).await?;
+    let (mut new, record) =
+        replace::changed(cx, update, &attributes, (old.as_ref(), &entry)).await?;
     new.meta_mut().resource_version.clone_from(&old.meta().resource_version);
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
+    new.meta_mut().managed_fields = fields::entries(&record);
     let stored = rest.update(&cx.request, new).await?;
     one(cx, 200, stored.ok_or_else(|| unsupported(cx))?.as_ref())
 }

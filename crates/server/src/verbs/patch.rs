@@ -1,7 +1,7 @@
 //! PATCH of an object or of a part of it.
 
 use super::body::Expected;
-use super::replace::{Update, replace};
+use super::replace::{Made, Update, replace};
 use super::{Context, apply, fields, update};
 use crate::negotiate::is_patch;
 use crate::part::Part;
@@ -116,7 +116,7 @@ pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<
             let (_, entry) = stored.ok_or_else(|| cx.missing())?;
             let schema = &cx.resource.typing(cx.version).schema;
             let current = || fields::stored_json(cx, entry);
-            patched(cx, &patch, (&current, schema), Expected::object(cx), &options)
+            patched(cx, &patch, (&current, schema), Expected::object(cx), &options).map(Made::from)
         }),
     };
     replace(cx, &update).await

@@ -8,8 +8,11 @@ use crate::registry::{Backing, Subresource};
 use crate::reply::Reply;
 use crate::store::Store;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use pintle_meta::managed::Record;
 use pintle_meta::options::object_resource_version;
-use pintle_meta::validation::{validate_object_meta, validate_object_meta_update};
+use pintle_meta::validation::{
+    validate_managed_fields, validate_object_meta, validate_object_meta_update,
+};
 use pintle_meta::{FieldErrors, Object, Status};
 use pintle_storage::Revision;
 use std::sync::Arc;
@@ -30,10 +33,23 @@ pub(super) struct Update<'a> {
     pub make: Make<'a>,
 }
 
-/// Makes a new object; the stored one comes decoded and as it is in the cache.
-pub(super) type Make<'a> = Box<
-    dyn Fn(Option<(&dyn Object, &Entry)>) -> Result<Box<dyn Object>, Status> + Send + Sync + 'a,
->;
+/// Makes a new object; the stored one comes decoded, without its managed fields, and as it is in the
+/// cache.
+pub(super) type Make<'a> =
+    Box<dyn Fn(Option<(&dyn Object, &Entry)>) -> Result<Made, Status> + Send + Sync + 'a>;
+
+/// A new object.
+pub(super) struct Made {
+    pub object: Box<dyn Object>,
+    /// Who owns its fields, where that is found with it.
+    pub record: Option<Record>,
+}
+
+impl From<Box<dyn Object>> for Made {
+    fn from(object: Box<dyn Object>) -> Self {
+        Self { object, record: None }
+    }
+}
 
 /// The end of one try.
 enum Outcome {
@@ -99,20 +115,30 @@ async fn attempt(
     entry: Option<&Entry>,
 ) -> Result<Outcome, Status> {
     let Some(entry) = entry else { return create(cx, store, update, key).await };
-    let old = store.decode(entry)?;
+    let old = store.decode_bare(entry)?;
     let attributes = cx.attributes(Operation::Update, &cx.request.name, Some(old.as_ref()));
-    let mut new = changed(cx, update, &attributes, (old.as_ref(), entry)).await?;
+    let (mut new, mut record) = changed(cx, update, &attributes, (old.as_ref(), entry)).await?;
     (cx.resource.kind.hooks.prepare_update)(new.as_mut(), old.as_ref(), &cx.request);
-    let documents = Documents::of(cx, new.as_ref(), Some(old.as_ref()))?;
-    count(cx, new.as_mut(), old.as_ref(), documents.as_ref());
-    validate(cx, update, new.as_ref(), old.as_ref(), documents.as_ref())?;
-    drop(documents);
+    let documents = Documents::of(cx, new.as_ref(), Some(entry))?;
+    let counted = count(cx, new.as_mut(), old.as_ref(), documents.as_ref());
+    validate(cx, update, (new.as_ref(), &record), (old.as_ref(), entry), documents.as_ref())?;
     cx.plugins.validate(&attributes, Some(new.as_ref())).await?;
     (cx.resource.kind.hooks.warnings)(new.as_ref()).into_iter().for_each(|text| cx.warn(text));
-    fields::keep_times(store, key, new.as_mut(), old.as_ref(), entry)?;
-    match write(store, update, key, (new.as_ref(), old.as_ref()), entry).await? {
-        Outcome::Failed(failure) if fields::sheds(cx, new.as_mut(), &failure) => {
-            write(store, update, key, (new.as_ref(), old.as_ref()), entry).await
+    let bare = match documents {
+        Some(documents) if !counted => documents.encoded().clone(),
+        _ => store.bare(new.as_ref())?,
+    };
+    let recorded = entry.record();
+    if record != recorded && bare.bytes == *entry.bare() && record.differs_only_in_time(&recorded) {
+        record = recorded;
+    }
+    let (new, old) = (new.as_ref(), old.as_ref());
+    let draft = store.draft_of(key, (new, bare, &record), entry.revision)?;
+    match write(store, update, key, draft, is_released(new.meta(), old.meta()), entry).await? {
+        Outcome::Failed(failure) if fields::sheds(cx, &record, &failure) => {
+            let without = (new, store.bare(new)?, &Record::default());
+            let draft = store.draft_of(key, without, entry.revision)?;
+            write(store, update, key, draft, false, entry).await
         }
         outcome => Ok(outcome),
     }
@@ -124,31 +150,39 @@ pub(super) async fn changed(
     update: &Update<'_>,
     attributes: &Attributes<'_>,
     (old, entry): (&dyn Object, &Entry),
-) -> Result<Box<dyn Object>, Status> {
-    let mut new = (update.make)(Some((old, entry)))?;
+) -> Result<(Box<dyn Object>, Record), Status> {
+    let Made { object: mut new, record } = (update.make)(Some((old, entry)))?;
     check_uid(cx, new.meta(), old.uid())?;
-    if let Some(manager) = &update.manager {
-        fields::track(cx, Some((old, entry)), new.as_mut(), manager)?;
-    }
+    let record = match (&update.manager, record) {
+        (Some(manager), _) => fields::track(cx, Some(entry), new.as_mut(), manager)?,
+        (None, Some(record)) => record,
+        (None, None) => entry.record(),
+    };
+    new.meta_mut().managed_fields = None;
     cx.plugins.mutate(attributes, new.as_mut()).await?;
     create::own_admitted_owners(cx, new.meta_mut());
     check_version(cx, new.meta(), entry)?;
     create::own_namespace(cx, new.meta_mut())?;
     keep_metadata(new.meta_mut(), old.meta());
     keep_parts(cx, update, &mut new, old);
-    Ok(new)
+    Ok((new, record))
 }
 
-/// The object that an update makes where there is none.
-pub(super) fn created(cx: &Context, update: &Update<'_>) -> Result<Box<dyn Object>, Status> {
-    let mut object = (update.make)(None)?;
+/// The object that an update makes where there is none, and who owns its fields.
+pub(super) fn created(
+    cx: &Context,
+    update: &Update<'_>,
+) -> Result<(Box<dyn Object>, Record), Status> {
+    let Made { mut object, record } = (update.make)(None)?;
     check_uid(cx, object.meta(), "")?;
     let version = object.meta_mut().resource_version.take();
     object_resource_version(version.as_deref().unwrap_or_default())?;
-    if let Some(manager) = &update.manager {
-        fields::track(cx, None, object.as_mut(), manager)?;
-    }
-    Ok(object)
+    let record = match &update.manager {
+        Some(manager) => fields::track(cx, None, object.as_mut(), manager)?,
+        None => record.unwrap_or_default(),
+    };
+    object.meta_mut().managed_fields = None;
+    Ok((object, record))
 }
 
 /// An update of an object that does not exist creates it, where the kind allows that.
@@ -162,8 +196,8 @@ async fn create(
     if !allowed || update.on.is_some() {
         return Err(store.not_found(key));
     }
-    let object = created(cx, update)?;
-    create::finish(cx, store, object, update.dry_run).await.map(Outcome::Written)
+    let made = created(cx, update)?;
+    create::finish(cx, store, made, update.dry_run).await.map(Outcome::Written)
 }
 
 /// The UID in the body of a PUT must be that of the stored object, which is none where there is none.
@@ -236,26 +270,36 @@ fn keep_parts(cx: &Context, update: &Update<'_>, new: &mut Box<dyn Object>, old:
     }
 }
 
-/// Counts a change, where the kind asks for it.
-fn count(cx: &Context, new: &mut dyn Object, old: &dyn Object, documents: Option<&Documents>) {
-    if cx.resource.kind.counts_generation && documents.is_some_and(Documents::differ) {
+/// Counts a change, where the kind asks for it and there is one.
+fn count(
+    cx: &Context,
+    new: &mut dyn Object,
+    old: &dyn Object,
+    documents: Option<&Documents>,
+) -> bool {
+    let counts = cx.resource.kind.counts_generation && documents.is_some_and(Documents::differ);
+    if counts {
         let generation = old.meta().generation.unwrap_or_default();
         new.meta_mut().generation = Some(generation + 1);
     }
+    counts
 }
 
 fn validate(
     cx: &Context,
     update: &Update<'_>,
-    new: &dyn Object,
-    old: &dyn Object,
+    (new, record): (&dyn Object, &Record),
+    (old, entry): (&dyn Object, &Entry),
     documents: Option<&Documents>,
 ) -> Result<(), Status> {
     let kind = &cx.resource.kind;
     let mut errors = FieldErrors::new();
+    let owners = record.owners();
     validate_object_meta(new.meta(), kind.namespaced, kind.name_rule, &mut errors);
+    validate_managed_fields(&owners, &mut errors);
     validate_object_meta_update(new.meta(), old.meta(), &mut errors);
-    rules::check(cx, new, Some(old), documents, &mut errors)?;
+    validate_managed_fields(&owners, &mut errors);
+    rules::check(cx, new, Some(entry), documents, &mut errors)?;
     // A status must be writable even where the rest breaks rules made since it was written.
     if !matches!(update.on, Some(Subresource::Status(_))) {
         (kind.hooks.validate_update)(new, old, &mut errors);
@@ -270,12 +314,11 @@ async fn write(
     store: &Store,
     update: &Update<'_>,
     key: &str,
-    (new, old): (&dyn Object, &dyn Object),
+    draft: Entry,
+    released: bool,
     entry: &Entry,
 ) -> Result<Outcome, Status> {
-    let draft = store.draft(key, new, entry.revision)?;
     let done = |entry| Outcome::Written(Reply::Object { code: 200, entry });
-    let released = is_released(new.meta(), old.meta());
     // The same bytes at the same revision: there is nothing to write, and nobody is told.
     let is_same = !released && draft.bytes() == entry.bytes();
     if update.dry_run || (is_same && !store.is_stale(key).await?) {

@@ -1,14 +1,16 @@
 //! What the schemas of a kind ask of an object that is to be stored.
 
 use super::Context;
+use crate::cache::Entry;
 use pintle_meta::encode::Encoded;
-use pintle_meta::{FieldErrors, Object, Status, VersionInfo};
+use pintle_meta::{FieldErrors, KindInfo, Object, Status, VersionInfo};
 use serde_json::Value;
 
 /// An object and the one that it replaces as documents of the hub version, without their managed
 /// fields. They are made once for all that looks at them, for they may be large.
 pub(super) struct Documents {
     new: Value,
+    encoded: Encoded,
     old: Old,
 }
 
@@ -24,30 +26,38 @@ impl Documents {
     pub(super) fn of(
         cx: &Context,
         new: &dyn Object,
-        old: Option<&dyn Object>,
+        old: Option<&Entry>,
     ) -> Result<Option<Self>, Status> {
         let (kind, hub) = (&cx.resource.kind, cx.resource.kind.hub());
         if !(old.is_some() && kind.counts_generation || is_checked(hub)) {
             return Ok(None);
         }
-        Self::in_version(hub, new, old).map(Some)
+        Self::in_version(kind, 0, new, old).map(Some)
     }
 
     fn in_version(
-        version: &VersionInfo,
+        kind: &KindInfo,
+        version: usize,
         new: &dyn Object,
-        old: Option<&dyn Object>,
+        old: Option<&Entry>,
     ) -> Result<Self, Status> {
-        let encoded = |object| (version.encode_bare)(object).map_err(|e| Status::internal(&e));
-        let read =
-            |it: &Encoded| serde_json::from_slice(&it.bytes).map_err(|e| Status::internal(&e));
-        let (new, old) = (encoded(new)?, old.map(encoded).transpose()?);
-        let old = match &old {
+        let read = |text: &[u8]| serde_json::from_slice(text).map_err(|e| Status::internal(&e));
+        let encoded =
+            (kind.versions[version].encode_bare)(new).map_err(|e| Status::internal(&e))?;
+        let absent = || Status::internal("the object has no such version");
+        let old = match old.map(|entry| entry.json(kind, version).ok_or_else(absent)).transpose()? {
             None => Old::None,
-            Some(old) if old.bytes == new.bytes => Old::Same,
-            Some(old) => Old::Other(read(old)?),
+            Some(old) => match old.bare() {
+                bare if *bare == *encoded.bytes => Old::Same,
+                bare => Old::Other(read(&bare)?),
+            },
         };
-        Ok(Self { new: read(&new)?, old })
+        Ok(Self { new: read(&encoded.bytes)?, encoded, old })
+    }
+
+    /// The new object as it is written, but for a generation that has been counted since.
+    pub(super) fn encoded(&self) -> &Encoded {
+        &self.encoded
     }
 
     fn old(&self) -> Option<&Value> {
@@ -76,7 +86,7 @@ fn desired(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
 pub(super) fn check(
     cx: &Context,
     new: &dyn Object,
-    old: Option<&dyn Object>,
+    old: Option<&Entry>,
     documents: Option<&Documents>,
     errors: &mut FieldErrors,
 ) -> Result<(), Status> {
@@ -86,7 +96,8 @@ pub(super) fn check(
     }
     let written = cx.version();
     if cx.version > 0 && is_checked(written) {
-        look(cx, written, &Documents::in_version(written, new, old)?, errors);
+        let documents = Documents::in_version(&cx.resource.kind, cx.version, new, old)?;
+        look(cx, written, &documents, errors);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! PUT of an object or of a part of it.
 
 use super::body::{self, Expected};
-use super::replace::{Update, replace};
+use super::replace::{Made, Update, replace};
 use super::{Context, create, fields};
 use crate::cache::Entry;
 use crate::part::Part;
@@ -23,7 +23,7 @@ pub(super) async fn object(cx: &Context, on: Option<Subresource<'_>>) -> Result<
         dry_run: options.dry_run,
         manager: Some(fields::manager(cx, &options.field_manager)),
         creates: false,
-        make: Box::new(|_| Ok(object.boxed_clone())),
+        make: Box::new(|_| Ok(object.boxed_clone().into())),
     };
     replace(cx, &update).await
 }
@@ -75,7 +75,7 @@ pub(super) fn with_part(
     part: &Part,
     stored: Option<(&dyn Object, &Entry)>,
     body: &dyn Object,
-) -> Result<Box<dyn Object>, Status> {
+) -> Result<Made, Status> {
     let (old, entry) = stored.ok_or_else(|| cx.missing())?;
     let mut new = old.boxed_clone();
     (part.set)(&mut new, body.boxed_clone())?;
@@ -89,7 +89,7 @@ pub(super) fn with_part(
     if part.scale.is_none() {
         meta.uid.clone_from(&body.meta().uid);
     }
-    Ok(new)
+    Ok(new.into())
 }
 
 /// The answer to a write of a part: the part as it is now.

@@ -1,7 +1,8 @@
 //! A kind with every sort of field, in two versions that say the same with other words.
 
 use crate::managed::{
-    Applied, ApplyError, FieldSet, Managed, Manager, Operation, TypeSchema, Versions, apply, update,
+    Applied, ApplyError, FieldSet, Live, Manager, Operation, Record, Sent, TypeSchema, Versions,
+    apply, update,
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -148,9 +149,11 @@ impl Stored {
         Timestamp::from_millisecond(self.seconds * 1000 + 7).unwrap()
     }
 
-    fn keep(&mut self, mut object: Value, fields: &impl serde::Serialize) {
+    fn keep(&mut self, mut object: Value, record: &Record) {
+        // What is written is what the encoder writes of the same entries.
+        assert_eq!(*record, Record::from(&*record.entries()));
         object["metadata"]["uid"] = json!("u");
-        object["metadata"]["managedFields"] = serde_json::to_value(fields).unwrap();
+        object["metadata"]["managedFields"] = serde_json::to_value(record.entries()).unwrap();
         self.object = Some(object);
     }
 
@@ -170,11 +173,11 @@ impl Stored {
         }
         let now = self.now();
         let (mut live, sent) = (live, take_fields(&mut new));
-        let recorded = live.as_mut().and_then(take_fields);
-        let live = live.as_ref().map(|live| managed(live, recorded.as_deref()));
-        let fields =
-            update(&self.kinds, live, managed(&new, sent.as_deref()), &manager, now).unwrap();
-        self.keep(new, &fields);
+        let record = recorded(live.as_mut());
+        let live = live.as_ref().map(|object| Live { object, record: &record });
+        let sent = Sent { object: &new, managed_fields: sent.as_deref() };
+        let record = update(&self.kinds, live, sent, &manager, now).unwrap();
+        self.keep(new, &record);
         self.entries()
     }
 
@@ -188,13 +191,13 @@ impl Stored {
         let force = who.ends_with('!');
         let manager = manager(who.trim_end_matches('!'), Operation::Apply);
         let mut live = self.live(&manager.api_version);
-        let recorded = live.as_mut().and_then(take_fields);
-        let live = live.as_ref().map(|live| managed(live, recorded.as_deref()));
+        let record = recorded(live.as_mut());
+        let live = live.as_ref().map(|object| Live { object, record: &record });
         let config = full(&manager.api_version, config);
         let now = self.now();
         let done = apply(&self.kinds, live, &config, &manager, force, now)?;
         let object = done.object.as_ref().or(live.map(|live| live.object)).unwrap();
-        self.keep(object.clone(), done.managed_fields.as_ref().or(recorded.as_ref()).unwrap());
+        self.keep(object.clone(), done.managed_fields.as_ref().unwrap_or(&record));
         Ok(done)
     }
 
@@ -214,8 +217,8 @@ fn take_fields(object: &mut Value) -> Option<Vec<ManagedFieldsEntry>> {
     serde_json::from_value(fields).ok()
 }
 
-fn managed<'a>(object: &'a Value, fields: Option<&'a [ManagedFieldsEntry]>) -> Managed<'a> {
-    Managed { object, managed_fields: fields }
+fn recorded(object: Option<&mut Value>) -> Record {
+    Record::from(&*object.and_then(take_fields).unwrap_or_default())
 }
 
 fn line(entry: &Value) -> String {

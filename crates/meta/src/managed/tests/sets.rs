@@ -1,7 +1,10 @@
 //! Field sets and their form on the wire.
 
 use super::fixture::SCHEMA_V2;
-use crate::managed::FieldSet;
+use crate::json;
+use crate::managed::fields_v1::Fields;
+use crate::managed::{FieldSet, Record};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use serde_json::{Value, json};
 
 fn set(fields: Value) -> FieldSet {
@@ -16,6 +19,11 @@ fn wire_form() {
         assert_eq!(set.to_string().replace('\n', " "), want);
         assert_eq!(set.to_fields_v1(), fields, "{want}");
         assert_eq!(set.len(), want.split_whitespace().count());
+        let mut text = Vec::new();
+        set.write(false, &mut text);
+        assert_eq!(text, json::to_vec(&fields).unwrap(), "{want}");
+        let read: Fields = serde_json::from_slice(&text).unwrap();
+        assert_eq!(read.0, set, "{want}");
     }
     check("{}", "");
     check(r#"{"f:a":{}}"#, ".a");
@@ -40,6 +48,18 @@ fn what_is_not_a_field_set() {
     fn check(fields: &Value, want: &str) {
         let error = FieldSet::from_fields_v1(fields).unwrap_err();
         assert!(error.contains(want), "{error}");
+        assert!(serde_json::from_value::<Fields>(fields.clone()).is_err());
+        // Of text too, the tree says what is wrong.
+        let entry = ManagedFieldsEntry {
+            operation: Some("Apply".to_owned()),
+            api_version: Some("v1".to_owned()),
+            fields_type: Some("FieldsV1".to_owned()),
+            fields_v1: Some(FieldsV1(fields.clone())),
+            ..ManagedFieldsEntry::default()
+        };
+        let of_record = Record::from(&[entry][..]).read().unwrap_err();
+        let is_deep = of_record.contains("recursion limit exceeded");
+        assert!(is_deep || of_record == format!("error decoding set: {error}"), "{of_record}");
     }
     check(&json!({"a": {}}), "2 characters");
     check(&json!({"": {}}), "2 characters");

@@ -1,7 +1,7 @@
 //! Ordinary writes.
 
 use super::fixture::{Stored, V0, V2};
-use crate::managed::{FieldSet, MAX_UPDATE_MANAGERS, differ_only_in_time};
+use crate::managed::{FieldSet, MAX_UPDATE_MANAGERS, Record};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
 use serde_json::{Value, json};
 
@@ -155,7 +155,10 @@ fn time_alone_is_no_difference() {
         time: Some(Time(jiff::Timestamp::from_second(seconds).unwrap())),
         ..ManagedFieldsEntry::default()
     };
-    assert!(differ_only_in_time(&[entry(1, "a"), entry(2, "b")], &[entry(9, "b"), entry(1, "a")]));
-    assert!(!differ_only_in_time(&[entry(1, "a")], &[entry(1, "b")]));
-    assert!(!differ_only_in_time(&[entry(1, "a")], &[]));
+    let check = |one: &[ManagedFieldsEntry], other: &[ManagedFieldsEntry], want| {
+        assert_eq!(Record::from(one).differs_only_in_time(&Record::from(other)), want);
+    };
+    check(&[entry(1, "a"), entry(2, "b")], &[entry(9, "b"), entry(1, "a")], true);
+    check(&[entry(1, "a")], &[entry(1, "b")], false);
+    check(&[entry(1, "a")], &[], false);
 }
