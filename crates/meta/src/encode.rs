@@ -5,7 +5,6 @@
 //! tell an object of ours from one of a Go server, and a Go server reads what we have stored.
 
 use crate::json::GoFormatter;
-use crate::managed::Record;
 use crate::object::Served;
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
@@ -34,27 +33,6 @@ impl Encoded {
         &self.bytes[self.meta_start as usize..self.meta_end as usize]
     }
 
-    /// Puts managed fields into an object that was written without.
-    ///
-    /// # Errors
-    /// Where the object is then too large to be counted in 32 bits.
-    pub fn with_record(self, record: &Record) -> Result<Self, Error> {
-        if record.is_empty() {
-            return Ok(self);
-        }
-        let end = self.meta_end as usize - 1;
-        let (before, after) = self.bytes.split_at(end);
-        let mut out = Vec::with_capacity(self.bytes.len() + record.text().len() + 20);
-        out.extend_from_slice(before);
-        out.extend_from_slice(if before.ends_with(b"{") { b"" } else { b"," });
-        out.extend_from_slice(MANAGED_FIELDS_KEY);
-        out.extend_from_slice(record.text());
-        let meta_end = offset(&out)? + 1;
-        out.extend_from_slice(after);
-        offset(&out)?;
-        Ok(Self { bytes: out.into(), meta_end, ..self })
-    }
-
     /// The object without `kind` and `apiVersion`, and without its opening brace: an item of a
     /// list is `{` and this.
     #[must_use]
@@ -64,8 +42,6 @@ impl Encoded {
 }
 
 const META_KEY: &[u8] = br#""metadata":"#;
-/// What comes before the text of managed fields, which are the last of the metadata.
-pub const MANAGED_FIELDS_KEY: &[u8] = br#""managedFields":"#;
 
 /// Why an object could not be written.
 pub type Error = serde_json::Error;
@@ -125,7 +101,7 @@ fn write<T: Served>(
     Ok(Encoded { bytes: Bytes::from(out.into_boxed_slice()), meta_start, meta_end })
 }
 
-fn offset(out: &[u8]) -> Result<u32, Error> {
+pub(crate) fn offset(out: &[u8]) -> Result<u32, Error> {
     u32::try_from(out.len()).map_err(|_| ser::Error::custom("the object is over 4 GiB"))
 }
 

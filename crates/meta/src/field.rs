@@ -150,6 +150,12 @@ impl FieldErrors {
         self.push("FieldValueDuplicate", field, format!("Duplicate value: {}", value.shown()));
     }
 
+    /// The value occurs twice; it is too large to be shown.
+    #[cfg(feature = "cel")]
+    pub(crate) fn duplicate_unshown(&mut self, field: impl Into<String>) {
+        self.push("FieldValueDuplicate", field, "Duplicate value".to_owned());
+    }
+
     /// The value refers to something that is not there.
     pub fn not_found(&mut self, field: impl Into<String>, value: impl Shown) {
         self.push("FieldValueNotFound", field, format!("Not found: {}", value.shown()));

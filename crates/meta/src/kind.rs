@@ -30,7 +30,7 @@ use version::{hub_version, older_version};
 /// All methods have defaults. They are called in this order: `set_defaults` whenever an object is
 /// decoded or prepared; for a create `prepare_create`, `validate`, `warnings`; for an update or a patch
 /// `prepare_update`, `validate_update`, `warnings`. Admission plugins come between decoding and
-/// preparation.
+/// preparation. In all of these the metadata are without `managedFields`, which the server keeps.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the hub of a kind",
     label = "there is no `impl Hub for {Self}`",

@@ -2,7 +2,8 @@
 //!
 //! See [Admission Control](https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/).
 //! All plugins first [`mutate`](Admission::mutate), in the order in which they were added; when the
-//! kind's own preparation and validation are done, all [`validate`](Admission::validate).
+//! kind's own preparation and validation are done, all [`validate`](Admission::validate). What is
+//! created or updated comes without `managedFields`: who owns which field is not for plugins to change.
 
 mod namespaces;
 

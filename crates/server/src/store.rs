@@ -310,8 +310,8 @@ impl Store {
         (object, bare, record): (&dyn Object, Encoded, &Record),
         revision: Revision,
     ) -> Result<Entry, Status> {
-        let encoded = bare.with_record(record).map_err(|e| Status::internal(&e))?;
-        Ok(Entry::encoded(&self.kind, key.into(), object, encoded, revision))
+        let encoded = record.put_into(bare).map_err(|e| Status::internal(&e))?;
+        Ok(Entry::encoded(&self.kind, key.into(), (object, encoded), revision))
     }
 
     /// The form in which an object is stored, without managed fields.

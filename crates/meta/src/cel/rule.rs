@@ -214,7 +214,7 @@ impl Rule {
             (Reason::Forbidden, _) => errors.forbidden(field, why),
             (Reason::Required, _) => errors.required_because(field, why),
             (Reason::Duplicate, Some(value)) => errors.duplicate(field, Plain(value)),
-            (Reason::Duplicate, None) => errors.duplicate(field, kind.map_or("", Kind::name)),
+            (Reason::Duplicate, None) => errors.duplicate_unshown(field),
         }
     }
 

@@ -49,7 +49,7 @@ pub use compare::Comparison;
 pub use conflict::{Conflict, Conflicts};
 pub use element::PathElement;
 pub use entries::{Manager, Operation};
-pub use record::Record;
+pub use record::{MANAGED_FIELDS_KEY, Record};
 pub use schema::{ListType, Type, TypeSchema};
 pub use set::FieldSet;
 pub use update::{Error, Live, Sent, update};

@@ -2,11 +2,14 @@
 
 use super::entries::{self, Entry};
 use super::fields_v1::Fields;
-use crate::encode;
+use crate::encode::{self, Encoded};
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+/// What comes before the text of managed fields, which are the last of the metadata.
+pub const MANAGED_FIELDS_KEY: &[u8] = br#""managedFields":"#;
 
 /// Who owns the fields of an object: its `metadata.managedFields` as JSON, as it is stored.
 ///
@@ -45,6 +48,27 @@ impl Record {
     pub fn owners(&self) -> Vec<ManagedFieldsEntry> {
         let owners: Vec<Written<IgnoredAny>> = self.parsed().unwrap_or_default();
         owners.into_iter().map(Written::into_owner).collect()
+    }
+
+    /// Puts the record into an object that was written without managed fields.
+    ///
+    /// # Errors
+    /// Where the object is then over 4 GiB.
+    pub fn put_into(&self, bare: Encoded) -> Result<Encoded, encode::Error> {
+        if self.is_empty() {
+            return Ok(bare);
+        }
+        let (before, after) = bare.bytes.split_at(bare.meta_end as usize - 1);
+        let length = before.len() + MANAGED_FIELDS_KEY.len() + 1 + self.0.len() + after.len();
+        let mut out = Vec::with_capacity(length);
+        out.extend_from_slice(before);
+        out.extend_from_slice(if before.ends_with(b"{") { b"" } else { b"," });
+        out.extend_from_slice(MANAGED_FIELDS_KEY);
+        out.extend_from_slice(&self.0);
+        let meta_end = encode::offset(&out)? + 1;
+        out.extend_from_slice(after);
+        encode::offset(&out)?;
+        Ok(Encoded { bytes: out.into(), meta_end, ..bare })
     }
 
     /// Whether two say the same but for their times.

@@ -4,7 +4,7 @@
 //! key is remembered, so that whoever asks for it learns why.
 
 use super::Cache;
-use super::entry::Corrupt;
+use super::decode::Corrupt;
 use pintle_storage::Revision;
 use std::ops::Bound;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! An object at a revision: its encoded bytes and the little that must be known without decoding.
 
+use super::decode::{Corrupt, decode};
 use super::fields::Fields;
 use super::index::{Term, bit, term, term_of};
 use super::json::Json;
 use super::key::Key;
 use super::proto::Proto;
-use crate::at_rest;
 use crate::options::StorageMediaType;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -84,57 +84,6 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// Why stored bytes are not an object of their kind.
-#[derive(Debug)]
-pub(crate) struct Corrupt(String);
-
-impl fmt::Display for Corrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Corrupt {}
-
-/// Decodes bytes that the storage or this cache holds: in whatever format and version they are.
-pub(crate) fn decode(kind: &KindInfo, bytes: &[u8]) -> Result<Box<dyn Object>, Corrupt> {
-    let corrupt = |why: &dyn fmt::Display| Corrupt(why.to_string());
-    if let Some(why) = at_rest::refusal(bytes) {
-        return Err(Corrupt(why));
-    }
-    if let Some(object) = own_words(kind, bytes) {
-        return Ok(object);
-    }
-    let version = |name: &str| {
-        let known = kind.versions.iter().find(|version| version.api_version == name);
-        known.unwrap_or(kind.hub())
-    };
-    let (version, value) = if envelope::is(bytes) {
-        let opened = envelope::open(bytes).map_err(|e| corrupt(&e))?;
-        let version = version(&opened.api_version);
-        let codec = version.protobuf.codec().map_err(|why| corrupt(&why))?;
-        (version, codec.read(opened.raw).map_err(|e| corrupt(&e))?)
-    } else {
-        let value: serde_json::Value = match bytes.first() {
-            Some(b'{') => serde_json::from_slice(bytes).map_err(|e| corrupt(&e))?,
-            _ if cbor::is_cbor(bytes) => cbor::decode(bytes).map_err(|e| corrupt(&e))?,
-            _ => yaml::decode(bytes).map_err(|e| corrupt(&e))?.value,
-        };
-        (version(value["apiVersion"].as_str().unwrap_or_default()), value)
-    };
-    Ok((version.decode)(value).map_err(|e| corrupt(&e))?.object)
-}
-
-/// Decodes what this program wrote, as most of what is stored: at half the cost of the tolerance that
-/// others need.
-fn own_words(kind: &KindInfo, bytes: &[u8]) -> Option<Box<dyn Object>> {
-    let hub = kind.hub();
-    let rest = bytes.strip_prefix(br#"{"kind":""#)?.strip_prefix(kind.kind.as_bytes())?;
-    let rest = rest.strip_prefix(br#"","apiVersion":""#)?;
-    rest.strip_prefix(hub.api_version.as_bytes())?.strip_prefix(br#"","#)?;
-    (hub.read)(bytes)
-}
-
 impl Entry {
     /// The entry of a stored value, which is kept and not copied where it is what this program would
     /// have stored itself.
@@ -157,16 +106,15 @@ impl Entry {
         object: &dyn Object,
         revision: Revision,
     ) -> Result<Self, Corrupt> {
-        let fields = Fields::of(kind, object).map(Arc::new);
-        Ok(Self::with(key, encode(kind, 0, object)?, fields, revision, false))
+        let encoded = (kind.hub().encode)(object, None).map_err(|e| Corrupt(e.to_string()))?;
+        Ok(Self::encoded(kind, key, (object, encoded), revision))
     }
 
-    /// The entry of an object in the form that is to be stored.
+    /// The same of an object that is written already in the hub version.
     pub(crate) fn encoded(
         kind: &KindInfo,
         key: Key,
-        object: &dyn Object,
-        encoded: Encoded,
+        (object, encoded): (&dyn Object, Encoded),
         revision: Revision,
     ) -> Self {
         let fields = Fields::of(kind, object).map(Arc::new);
@@ -240,7 +188,7 @@ impl Entry {
         self.decoded(kind, self.hub.bytes())
     }
 
-    /// The object without its managed fields, which are its [`record`](Self::record).
+    /// The object without its managed fields.
     pub(crate) fn bare_object(&self, kind: &KindInfo) -> Result<Box<dyn Object>, Corrupt> {
         self.decoded(kind, &self.hub.bare())
     }

@@ -6,8 +6,8 @@
 //! its number can share one copy.
 
 use bytes::Bytes;
-use pintle_meta::encode::{Encoded, MANAGED_FIELDS_KEY};
-use pintle_meta::managed::Record;
+use pintle_meta::encode::Encoded;
+use pintle_meta::managed::{MANAGED_FIELDS_KEY, Record};
 use pintle_storage::Revision;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -291,7 +291,7 @@ mod tests {
             let entries = thing.metadata.managed_fields.clone().unwrap_or_default();
             let record = json.record();
             prop_assert_eq!(record.entries(), entries);
-            prop_assert_eq!(&bare.with_record(&record).unwrap(), &plain);
+            prop_assert_eq!(&record.put_into(bare).unwrap(), &plain);
             let unescape = |text: &[u8]| -> String {
                 serde_json::from_slice(&[b"\"", text, b"\""].concat()).unwrap()
             };

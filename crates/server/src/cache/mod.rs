@@ -9,6 +9,7 @@
 mod broken;
 mod budget;
 mod counts;
+mod decode;
 mod drafts;
 mod entry;
 mod feed;
@@ -47,7 +48,8 @@ use tree::Tree;
 pub(crate) use broken::Broken;
 pub(crate) use budget::Budget;
 pub(crate) use counts::{Operation, write as write_metrics};
-pub(crate) use entry::{Corrupt, Entry};
+pub(crate) use decode::Corrupt;
+pub(crate) use entry::Entry;
 pub(crate) use history::Change;
 pub(crate) use key::Key;
 pub(crate) use page::{Entries, Page, Query};
