@@ -99,7 +99,10 @@ pub(crate) fn judge(status: &Status) -> Verdict {
         Code::OutOfRange if says("message length too large") => Verdict::TooLong,
         Code::InvalidArgument if says("request is too large") => Verdict::TooLarge,
         Code::ResourceExhausted if says("larger than max") => Verdict::TooLarge,
-        Code::ResourceExhausted if says("too many requests") => Verdict::Elsewhere { sent: false },
+        // A member that is behind says it without the code that belongs to it.
+        Code::ResourceExhausted | Code::Unknown if says("too many requests") => {
+            Verdict::Elsewhere { sent: false }
+        }
         Code::InvalidArgument if says("revision of auth store is old") => Verdict::Login,
         Code::InvalidArgument if says("user name is empty") => Verdict::Login,
         Code::Unauthenticated => Verdict::Login,
@@ -148,6 +151,7 @@ mod tests {
             etcd(Code::ResourceExhausted, "too many requests"),
             Verdict::Elsewhere { sent: false },
         );
+        check(etcd(Code::Unknown, "too many requests"), Verdict::Elsewhere { sent: false });
         check(etcd(Code::Unavailable, "leader changed"), Verdict::Elsewhere { sent: true });
         check(etcd(Code::Unavailable, "request timed out"), Verdict::Elsewhere { sent: true });
         check(etcd(Code::PermissionDenied, "permission denied"), Verdict::Internal);
